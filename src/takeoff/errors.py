@@ -1,0 +1,20 @@
+"""The one error a user is meant to read."""
+
+from __future__ import annotations
+
+
+class TakeoffError(Exception):
+    """A failure that the user can mend: what is wrong, where, and what to do about it.
+
+    Args:
+        problem: One sentence that says what is wrong.
+        where: The file, and the key or row in it, that the problem is about.
+        remedy: What to do; a command where there is one.
+    """
+
+    def __init__(self, problem: str, *, where: str | None = None, remedy: str | None = None):
+        self.problem, self.where, self.remedy = problem, where, remedy
+        lines = [f"{where}: {problem}" if where else problem]
+        if remedy:
+            lines.append(f"  -> {remedy}")
+        super().__init__("\n".join(lines))

@@ -1,0 +1,445 @@
+"""Learning curves from runs: means with intervals, and a power law with a floor.
+
+A *curve* is the test error of one learner on one data set as a function of m, the number of
+labelled examples. The model of a curve is
+
+    error(m) = floor + amplitude * m ** -exponent
+
+with the floor in units of the error (a fraction of the test set), the exponent a pure number, and
+the amplitude in units of the error times m ** exponent: what lies above the floor, extrapolated
+to m = 1.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from takeoff.errors import TakeoffError
+
+Floats = NDArray[np.float64]
+
+CANDIDATES = 80  # floors tried in the first pass
+ROUNDS = 12  # of refinement; each looks at a quarter of the range before it
+POINTS_NEEDED = 4  # three parameters, and one point to contradict them
+PRIOR_REPEATS = 5  # weight of the pooled standard error, see `shrunken_se`
+NEAR_LAST = 0.9  # a floor that may be this fraction of the last error isn't known
+
+CURVE_COLUMNS = (
+    "dataset learner m repeats test_error sd se low high log_loss seconds".split()
+)
+PARAMETERS = ("amplitude", "exponent", "floor")
+FIT_COLUMNS = [
+    *("dataset", "learner", "points", "m_min", "m_max"),
+    *(f"{name}{end}" for name in PARAMETERS for end in ("", "_low", "_high")),
+    *("log_rmse", "status"),
+]
+FORECAST_COLUMNS = ["dataset", "learner", "m", "measured", "predicted", "low", "high"]
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """B power laws with floors, one per bootstrap replicate (see the module's docstring).
+
+    Attributes:
+        amplitude: [B] error times m ** exponent, >= 0.
+        exponent: [B] >= 0; 0 where the errors don't fall with m (then the floor is 0 too).
+        floor: [B] error, >= 0 and below the smallest error fitted.
+    """
+
+    amplitude: Floats
+    exponent: Floats
+    floor: Floats
+
+    def error(self, m: Floats) -> Floats:
+        """The error at each m: [M] -> [B, M]."""
+        powers = np.exp(-self.exponent[:, None] * np.log(m))
+        return self.floor[:, None] + self.amplitude[:, None] * powers
+
+
+@dataclass(frozen=True)
+class Fits:
+    """What `fit_curves` returns.
+
+    Attributes:
+        parameters: A row per curve: dataset, learner, points, m_min, m_max, then amplitude,
+            exponent and floor, each followed by its interval (`_low`, `_high`), log_rmse
+            (root mean square of the natural logarithm of error / fit) and status.
+        forecast: dataset, learner, m, measured (m lies in the measured range), predicted, low,
+            high (test error); no rows for curves without a fit.
+    """
+
+    parameters: pd.DataFrame
+    forecast: pd.DataFrame
+
+
+def summarise(runs: pd.DataFrame, level: float) -> pd.DataFrame:
+    """The mean of each cell's repeats, with a t interval for the mean test error.
+
+    Args:
+        runs: A row per data set, learner, m and repeat, with test_error (fraction), log_loss
+            (nats) and seconds.
+        level: Of the two-sided interval, such as 0.95.
+
+    Returns:
+        A row per data set, learner and m: repeats (their number), test_error (mean), sd, se (of
+        the mean), low, high, and the means of log_loss and seconds. With one repeat, sd, se, low
+        and high are NaN. The interval is not clipped to [0, 1].
+    """
+    groups = runs.groupby(["dataset", "learner", "m"], sort=True)
+    curves = groups.agg(
+        repeats=("test_error", "size"),
+        test_error=("test_error", "mean"),
+        sd=("test_error", "std"),
+        log_loss=("log_loss", "mean"),
+        seconds=("seconds", "mean"),
+    ).reset_index()
+    repeats = curves["repeats"].to_numpy(dtype=float)
+    curves["se"] = curves["sd"] / np.sqrt(repeats)
+    half = stats.t.ppf((1 + level) / 2, np.maximum(repeats - 1, 1)) * curves["se"]
+    curves["low"], curves["high"] = curves["test_error"] - half, curves["test_error"] + half
+    return curves[list(CURVE_COLUMNS)]
+
+
+def error_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """The test errors of one curve as a table: a row per m (ascending), a column per repeat.
+
+    Args:
+        runs: The rows of one data set and one learner.
+
+    Raises:
+        TakeoffError: A cell is there twice, or is missing for some repeat, or has no error.
+    """
+    where = f"runs of {runs['learner'].iloc[0]} on {runs['dataset'].iloc[0]}"
+    if runs.duplicated(["m", "repeat"]).any():
+        twice = runs[runs.duplicated(["m", "repeat"])].iloc[0]
+        raise TakeoffError(
+            f"m = {twice['m']}, repeat {twice['repeat']} is there more than once",
+            where=where,
+            remedy="delete this curve's results and run the same command again",
+        )
+    table = runs.pivot(index="m", columns="repeat", values="test_error").sort_index(axis=1)
+    missing = table.isna().to_numpy()
+    if missing.any():
+        row, column = np.argwhere(missing)[0]
+        raise TakeoffError(
+            f"no test error for m = {table.index[row]}, repeat {table.columns[column]}",
+            where=where,
+            remedy="run the same command again: it trains what is missing",
+        )
+    return table.astype(float)
+
+
+def profile_fit(m: Floats, errors: Floats, se: Floats) -> PowerLaw:
+    """Fit the power law with a floor, by a profile over the floor.
+
+    Given a floor e, log(error - e) is a straight line in log m, found in closed form by weighted
+    least squares. The standard error of log(error - e) is se / (error - e) (delta method), so
+    the weights are ((error - e) / se) ** 2. No starting values and no local minima: about 80
+    floors in [0, smallest error) are tried, and the neighbourhood of the best one is refined.
+
+    Floors are compared by the weighted sum of squares of error - fit, with weights 1 / se ** 2.
+    The sum of squares that each regression minimises would not do: its response and its weights
+    change with the floor, so its values for two floors measure different things. On the error
+    scale data and weights are the same for every floor.
+
+    A line that would rise with m is replaced by a constant (exponent 0). A constant can be split
+    between floor and amplitude in any way; it is all given to the amplitude.
+
+    Args:
+        m: [P] labelled examples, distinct, P >= 2.
+        errors: [B, P] test error of B replicates of the curve.
+        se: [P] standard errors, all > 0; only their ratios matter.
+
+    Returns:
+        B power laws.
+    """
+    smallest = np.maximum(errors.min(axis=1), 0.0)[:, None]
+    spaced = 1 - np.geomspace(1.0, 1e-3, CANDIDATES)  # dense near the smallest error
+    shares = np.broadcast_to(spaced, (len(errors), CANDIDATES))
+    log_m, relative_se = np.log(m), se / np.median(se)
+    for _ in range(ROUNDS):
+        best = _best(_misfit(log_m, errors, relative_se, smallest * shares))
+        shares = _around(shares, best)
+    best = _best(_misfit(log_m, errors, relative_se, smallest * shares))
+    share = np.take_along_axis(shares, best, axis=1)
+    floor = smallest * np.where(share < 1e-6, 0.0, share)
+    intercept, slope = (line[:, 0] for line in _lines(log_m, errors, relative_se, floor))
+    return _power_law(errors, relative_se, intercept, slope, floor[:, 0])
+
+
+def _lines(log_m: Floats, errors: Floats, se: Floats, floors: Floats) -> tuple[Floats, Floats]:
+    """Intercepts and slopes (<= 0) of log(error - floor) on log m, for floors [B, K]: [B, K]."""
+    excess = _excess(errors, floors)
+    weights = (excess / se) ** 2
+    weights /= weights.sum(axis=2, keepdims=True)
+    logs = np.log(excess)
+    centre = weights @ log_m
+    from_centre = log_m - centre[..., None]
+    weighted = weights * from_centre
+    spread = np.maximum((weighted * from_centre).sum(axis=2), np.finfo(float).tiny)
+    slope = np.minimum((weighted * logs).sum(axis=2) / spread, 0.0)
+    return (weights * logs).sum(axis=2) - slope * centre, slope
+
+
+def _excess(errors: Floats, floors: Floats) -> Floats:
+    """Errors [B, P] above floors [B, K]: [B, K, P], kept positive for the logarithm.
+
+    Only an error of exactly zero comes to the bound; its weight is then next to nothing.
+    """
+    bound = np.maximum(1e-12 * errors.max(axis=1), np.finfo(float).tiny)
+    return np.maximum(errors[:, None, :] - floors[:, :, None], bound[:, None, None])
+
+
+def _misfit(log_m: Floats, errors: Floats, se: Floats, floors: Floats) -> Floats:
+    """Weighted sum of squares of error - fit for each floor: [B, K]."""
+    intercept, slope = _lines(log_m, errors, se, floors)
+    fitted = floors[..., None] + np.exp(intercept[..., None] + slope[..., None] * log_m)
+    misfit: Floats = (((errors[:, None, :] - fitted) / se) ** 2).sum(axis=2)
+    return misfit
+
+
+def _best(misfit: Floats) -> NDArray[np.intp]:
+    """Column of the smallest misfit, the first of equals: [B, 1]."""
+    return misfit.argmin(axis=1)[:, None]
+
+
+def _around(shares: Floats, best: NDArray[np.intp]) -> Floats:
+    """Nine shares from the left to the right neighbour of the best one: [B, 9]."""
+    last = shares.shape[1] - 1
+    left = np.take_along_axis(shares, np.maximum(best - 1, 0), axis=1)
+    right = np.take_along_axis(shares, np.minimum(best + 1, last), axis=1)
+    return left + (right - left) * np.linspace(0.0, 1.0, 9)
+
+
+def _power_law(
+    errors: Floats, se: Floats, intercept: Floats, slope: Floats, floor: Floats
+) -> PowerLaw:
+    """Power laws from lines in the logarithms; constants have no floor of their own."""
+    constant = slope == 0
+    mean = (errors / se**2).sum(axis=1) / (1 / se**2).sum()
+    return PowerLaw(
+        amplitude=np.where(constant, mean, np.exp(intercept)),
+        exponent=np.where(constant, 0.0, -slope),
+        floor=np.where(constant, 0.0, floor),
+    )
+
+
+def shrunken_se(errors: Floats, se: Floats, repeats: int) -> Floats:
+    """Standard errors that no single lucky point can dominate.
+
+    With few repeats a standard error is itself noisy: from five, one point in twenty gets less
+    than 0.42 of its true value, and so more than five times its due weight; where the repeats
+    happen to agree it gets all of it. As is done for variances of genes (Smyth 2004), each squared
+    standard error is averaged with a pooled one, in proportion to the degrees of freedom. Pooled
+    is the *relative* standard error (its median over the curve), because errors of 0.5 and 0.01
+    have no common absolute one. The pooled value counts as much as PRIOR_REPEATS repeats.
+
+    Args:
+        errors: [P] mean errors of the curve.
+        se: [P] their standard errors; NaN with one repeat.
+        repeats: Number of repeats behind each.
+
+    Returns:
+        [P] positive; proportional to the error where `se` says nothing (one repeat, or all zero).
+    """
+    scale = np.maximum(errors, max(1e-3 * float(errors.max()), np.finfo(float).tiny))
+    own = np.nan_to_num((se / scale) ** 2)
+    pooled = float(np.median(own)) or float(own.mean()) or 1.0
+    freedom, prior = max(repeats - 1, 0), PRIOR_REPEATS - 1
+    result: Floats = scale * np.sqrt((prior * pooled + freedom * own) / (prior + freedom))
+    return result
+
+
+def resampled(errors: Floats, weights: Floats, spreads: Floats) -> Floats:
+    """Bootstrap replicates of a mean curve, from whole repeats.
+
+    A plain percentile interval from R repeats is too narrow twice over: resampling R values gives
+    (R - 1) / R of the variance, and normal quantiles stand where t quantiles belong
+    (Hesterberg 2015). His remedy, percentiles further out in the tails, has nothing to reach for
+    with three to five repeats: no resample lies outside the repeats themselves. So the same two
+    corrections are made in the replicates: each deviation from the mean curve is multiplied by
+    sqrt(R / (R - 1)) and by a draw of sqrt((R - 1) / chi-squared), whose product with a normal
+    variable is Student's t. Plain percentiles of the replicates then have the width of t
+    intervals, and parameters still keep to their bounds. Deviations are applied as factors
+    exp(deviation / mean), so that no error becomes negative.
+
+    Args:
+        errors: [P, R] test errors of one curve.
+        weights: [B, R] how often each repeat was drawn, divided by R; the same for every learner
+            of a data set, so that their replicates stay paired.
+        spreads: [B] the two corrections, as a factor.
+
+    Returns:
+        [B, P] test errors.
+    """
+    mean = errors.mean(axis=1)
+    deviation = (weights - 1 / errors.shape[1]) @ errors.T * spreads[:, None]
+    share = np.divide(deviation, mean, out=np.zeros_like(deviation), where=mean > 0)
+    return mean * np.exp(np.clip(share, -20, 20))
+
+
+def fit_curves(
+    runs: pd.DataFrame,
+    *,
+    level: float,
+    bootstrap: int,
+    seed: int,
+    reach: float = 4.0,
+    steps: int = 60,
+) -> Fits:
+    """Fit every curve and forecast it beyond the largest m measured.
+
+    Intervals are percentiles over bootstrap replicates (see `resampled`), each refitted with the
+    weights of the original fit; NaN with one repeat. They say how far the repeats
+    let the parameters vary *if the curve follows the model*; that it keeps following it beyond the
+    data isn't covered.
+
+    The status of a curve is the first of these that holds:
+
+    - "too few points": fewer than four different m. No fit: NaN, and no forecast.
+    - "not decreasing": the errors don't fall with m. Exponent and floor are 0.
+    - "floor not identified": the floor's interval reaches from 0 to near the last fitted error.
+    - "floor at zero": the best floor is the bound.
+    - "converged".
+
+    Args:
+        runs: A row per data set, learner, m and repeat, with the test error.
+        level: Of the intervals, such as 0.95.
+        bootstrap: Number of replicates.
+        seed: Equal seeds give equal results. A data set's draws don't depend on the others.
+        reach: The forecast goes to this many times the largest m.
+        steps: Number of m in the forecast, evenly spaced on a logarithmic scale.
+
+    Raises:
+        TakeoffError: The runs of a curve have gaps or duplicates, or learners of one data set
+            have different repeats.
+    """
+    parameters: list[dict[str, Any]] = []
+    forecasts: list[pd.DataFrame] = []
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    for names, table, draws in _paired_curves(runs, bootstrap, seed):
+        replicates = _fit_replicates(table, *draws)
+        parameters.append(names | _parameter_row(table, replicates, tails))
+        if replicates is not None:
+            m = _forecast_m(table, reach, steps)
+            forecasts.append(_forecast(names, m, table.index[-1], replicates, tails))
+    forecast = pd.concat(forecasts, ignore_index=True) if forecasts else pd.DataFrame()
+    return Fits(
+        pd.DataFrame(parameters, columns=FIT_COLUMNS),
+        forecast.reindex(columns=FORECAST_COLUMNS),
+    )
+
+
+def _paired_curves(
+    runs: pd.DataFrame, bootstrap: int, seed: int
+) -> Iterator[tuple[dict[str, Any], pd.DataFrame, tuple[Floats, Floats]]]:
+    """Each curve's names and errors, with the draws that it shares with its data set."""
+    for dataset, of_dataset in runs.groupby("dataset", sort=True):
+        tables = error_tables(of_dataset)
+        repeats = next(iter(tables.values())).shape[1]
+        draws = _draws(repeats, bootstrap, [seed, zlib.crc32(str(dataset).encode())])
+        for learner, table in tables.items():
+            yield {"dataset": dataset, "learner": learner}, table, draws
+
+
+def error_tables(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The `error_table` of every learner of one data set, by learner, in alphabetical order.
+
+    Raises:
+        TakeoffError: As in `error_table`, or the learners don't have the same repeats, so that
+            nothing could be paired.
+    """
+    tables = {str(name): error_table(rows) for name, rows in runs.groupby("learner", sort=True)}
+    first, *others = tables
+    for other in others:
+        if list(tables[first].columns) != list(tables[other].columns):
+            raise TakeoffError(
+                f"{first} and {other} don't have the same repeats",
+                where=f"runs on {runs['dataset'].iloc[0]}",
+                remedy="run the same command again: it trains what is missing",
+            )
+    return tables
+
+
+def _draws(repeats: int, bootstrap: int, seed: list[int]) -> tuple[Floats, Floats]:
+    """Weights [B, R] and spreads [B] for `resampled`; empty with one repeat."""
+    if repeats < 2:
+        return np.empty((0, repeats)), np.empty(0)
+    random = np.random.default_rng(seed)
+    weights = random.multinomial(repeats, np.full(repeats, 1 / repeats), size=bootstrap) / repeats
+    return weights, np.sqrt(repeats / random.chisquare(repeats - 1, size=bootstrap))
+
+
+def _fit_replicates(table: pd.DataFrame, weights: Floats, spreads: Floats) -> PowerLaw | None:
+    """The fit to the mean curve, then to its replicates: [1 + B]; None with too few points."""
+    if len(table) < POINTS_NEEDED:
+        return None
+    errors = table.to_numpy()
+    mean, repeats = errors.mean(axis=1), errors.shape[1]
+    sd = errors.std(axis=1, ddof=1) if repeats > 1 else np.full(len(mean), np.nan)
+    se = shrunken_se(mean, sd / np.sqrt(repeats), repeats)
+    curves = np.vstack([mean, resampled(errors, weights, spreads)])
+    return profile_fit(table.index.to_numpy(dtype=float), curves, se)
+
+
+def _parameter_row(
+    table: pd.DataFrame, fits: PowerLaw | None, tails: list[float]
+) -> dict[str, Any]:
+    row = {"points": len(table), "m_min": table.index[0], "m_max": table.index[-1]}
+    if fits is None:
+        return row | {"status": "too few points"}
+    for name in PARAMETERS:
+        values = getattr(fits, name)
+        low, high = _percentiles(values, tails)
+        row |= {name: values[0], f"{name}_low": low, f"{name}_high": high}
+    mean = table.to_numpy().mean(axis=1)
+    fitted = fits.error(table.index.to_numpy(dtype=float))[0]
+    row["log_rmse"] = _log_rmse(mean, fitted)
+    return row | {"status": _status(row, last=fitted[-1])}
+
+
+def _log_rmse(errors: Floats, fitted: Floats) -> float:
+    """Root mean square of log(error / fitted), over the errors that have a logarithm."""
+    known = (errors > 0) & (fitted > 0)
+    if not known.any():
+        return float("nan")
+    return float(np.sqrt(np.mean(np.log(errors[known] / fitted[known]) ** 2)))
+
+
+def _percentiles(values: Floats, tails: list[float]) -> tuple[Any, Any]:
+    """Percentiles over the replicates, all but the first, along the first axis."""
+    if len(values) == 1:
+        return np.full(values.shape[1:], np.nan), np.full(values.shape[1:], np.nan)
+    low, high = np.quantile(values[1:], tails, axis=0)
+    return low, high
+
+
+def _status(row: dict[str, Any], last: float) -> str:
+    if row["exponent"] == 0:
+        return "not decreasing"
+    if row["floor_low"] == 0 and row["floor_high"] >= NEAR_LAST * last:
+        return "floor not identified"
+    return "floor at zero" if row["floor"] == 0 else "converged"
+
+
+def _forecast_m(table: pd.DataFrame, reach: float, steps: int) -> Floats:
+    """From the smallest m to `reach` times the largest, and the largest itself."""
+    smallest, largest = float(table.index[0]), float(table.index[-1])
+    return np.unique(np.append(np.geomspace(smallest, reach * largest, steps), largest))
+
+
+def _forecast(
+    names: dict[str, Any], m: Floats, m_max: float, fits: PowerLaw, tails: list[float]
+) -> pd.DataFrame:
+    errors = fits.error(m)
+    low, high = _percentiles(errors, tails)
+    values = {"m": m, "measured": m <= m_max, "predicted": errors[0], "low": low, "high": high}
+    return pd.DataFrame(names | values)

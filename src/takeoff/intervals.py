@@ -1,0 +1,121 @@
+"""Student's t, Holm and the three-valued decision: the statistics that the claims share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+Floats = NDArray[np.float64]
+Verdict = Literal["supported", "refuted", "undecided"]
+
+# Differences of equal decimal numbers differ in the last bits; below this they are equal.
+ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with its standard error, whose studentised error follows a t distribution.
+
+    Attributes:
+        value: The estimate, in the unit of the samples.
+        se: Its standard error, same unit. Zero is allowed: all repeats agree to the last digit.
+        df: Degrees of freedom of `se`.
+    """
+
+    value: float
+    se: float
+    df: int
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """The two-sided t interval that covers with probability `level`."""
+        half = float(stats.t.ppf((1 + level) / 2, self.df)) * self.se
+        return self.value - half, self.value + half
+
+    def p_above(self, threshold: float) -> float:
+        """One-sided p-value against "the true value is at most `threshold`".
+
+        An interval of width zero decides: 0 above the threshold, 1 below it, and 0.5 at the
+        threshold itself, which shows neither side.
+        """
+        distance = self.value - threshold
+        scale = max(1.0, abs(self.value), abs(threshold))
+        if self.se > ROUNDING * scale:
+            return float(stats.t.sf(distance / self.se, self.df))
+        if abs(distance) <= ROUNDING * scale:
+            return 0.5
+        return 0.0 if distance > 0 else 1.0
+
+    def p_below(self, threshold: float) -> float:
+        """One-sided p-value against "the true value is at least `threshold`"."""
+        return Estimate(-self.value, self.se, self.df).p_above(-threshold)
+
+
+def mean_of(samples: ArrayLike) -> Estimate:
+    """The mean of independent samples (one per repeat) and its standard error.
+
+    Args:
+        samples: [R] one number per repeat, R >= 2.
+    """
+    values = np.asarray(samples, dtype=float)
+    se = float(values.std(ddof=1)) / math.sqrt(values.size)
+    return Estimate(float(values.mean()), se, values.size - 1)
+
+
+def mean_over_pairs(kernel: Floats) -> Estimate:
+    """The mean of a symmetric function of two repeats, over all pairs, by the jackknife.
+
+    The R (R - 1) / 2 pairs share repeats and so are not independent: a t interval over the pairs
+    would be far too narrow. The mean over pairs is a U-statistic of order two; the repeats are
+    the independent units, and leaving each of them out in turn gives a consistent variance
+    for it (Arvesen 1969), which errs on the large side in expectation (Efron and Stein 1981).
+
+    Args:
+        kernel: [R, R] symmetric, the value for each pair of repeats, R >= 3. The diagonal is
+            not used.
+    """
+    repeats = len(kernel)
+    off_diagonal = kernel - np.diag(np.diag(kernel))
+    total = off_diagonal.sum()
+    without = (total - 2 * off_diagonal.sum(axis=1)) / ((repeats - 1) * (repeats - 2))
+    value = float(total / (repeats * (repeats - 1)))
+    pseudo_values = repeats * value - (repeats - 1) * without
+    return Estimate(value, mean_of(pseudo_values).se, repeats - 1)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values that hold for the whole family at once (Holm 1979).
+
+    Args:
+        p_values: [k] one p-value per hypothesis of the family.
+
+    Returns:
+        [k] in the same order; rejecting where the adjusted value is below alpha errs on any
+        hypothesis with probability at most alpha, however the p-values depend on each other.
+    """
+    p = np.asarray(p_values, dtype=float)
+    order = np.argsort(p, kind="stable")
+    steps = p[order] * np.arange(p.size, 0, -1)
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return [float(value) for value in adjusted]
+
+
+def decide(p_for: float, p_against: float, level: float) -> Verdict:
+    """The verdict on "the effect is on the claimed side of the threshold".
+
+    Args:
+        p_for: One-sided p-value against the unclaimed side; small where the claim is shown.
+        p_against: One-sided p-value against the claimed side; small where it is contradicted.
+        level: Level of the matching two-sided interval: with unadjusted p-values a verdict falls
+            exactly where that interval lies wholly on one side of the threshold.
+    """
+    alpha = (1 - level) / 2
+    if p_for < alpha:
+        return "supported"
+    return "refuted" if p_against < alpha else "undecided"

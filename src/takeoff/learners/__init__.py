@@ -1,0 +1,20 @@
+"""The learners, one small module each.
+
+A learner module has one public function,
+
+    candidates(cell, fit, training) -> Iterator[Candidate]
+
+which fits every setting of its hyper-parameter grid on the training rows of the cell, in a fixed
+order, and yields each. `fit` holds the learner's part of the config, `training` the study's
+training settings. The module's name is the `kind` in the config.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+
+
+def load(kind: str) -> ModuleType:
+    """Import the learner module of this kind, and only that one."""
+    return import_module(f"{__name__}.{kind}")

@@ -1,0 +1,400 @@
+"""The study: what the config says, as typed and checked values.
+
+A config holds definitions (`datasets`, `learners`) and, under `use`, the lists of what this study
+takes of them. Lists, because a second config file laid over the first one replaces lists but only
+adds to mappings: a smaller study can thus drop entries.
+
+Each job of the workflow is given its own part of the study and nothing else (`curve_settings`,
+`data_settings`, ...). What a job is not given it can't depend on, so a change elsewhere in the
+config never makes its result stale.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from takeoff.errors import TakeoffError
+
+CLAIMS = ("plateau", "bigger_is_better", "keeps_improving", "unclear_when_small")
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+Grid = Annotated[list[Positive], Field(min_length=1)]
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Say which valid name was probably meant, or list the valid ones."""
+    valid = sorted(valid)
+    close = difflib.get_close_matches(name, valid, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"valid names: {', '.join(valid)}"
+
+
+class Section(BaseModel):
+    """A part of the config; a key that it does not know is an error with the nearest valid name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known_keys(cls, values: Any) -> Any:
+        for key in values if isinstance(values, dict) else ():
+            if key not in cls.model_fields:
+                raise PydanticCustomError(
+                    "unknown_key",
+                    "unknown key '{key}'; {hint}",
+                    {"key": key, "hint": nearest(str(key), cls.model_fields)},
+                )
+        return values
+
+
+class DatasetSettings(Section):
+    """Which amounts of labelled data a study takes from one data set."""
+
+    m: Annotated[list[Annotated[int, Field(ge=10)]], Field(min_length=1)]
+    repeats: Count = 5
+    pool: Annotated[int, Field(ge=10, description="rows that the subsets are drawn from")]
+    test: Annotated[int, Field(ge=10, description="rows of the fixed test set")]
+
+    @model_validator(mode="after")
+    def _m_fits_the_pool(self) -> DatasetSettings:
+        if any(low >= high for low, high in pairwise(self.m)):
+            raise ValueError(f"m must grow from entry to entry, not {self.m}")
+        if self.m[-1] > self.pool:
+            raise ValueError(
+                f"m = {self.m[-1]} is larger than the pool of {self.pool} labelled examples: "
+                "drop it from m, or enlarge pool if the data set has more rows"
+            )
+        return self
+
+
+class CGrid(Section):
+    """Strengths of the penalty: the larger C, the weaker the penalty."""
+
+    C: Grid
+
+
+class RateGrid(Section):
+    """Learning rates (step sizes of the optimiser, or shrinkage of boosting)."""
+
+    learning_rate: Grid
+
+
+class _LearnerSettings(Section):
+    label: Annotated[str, Field(min_length=1, description="the name readers see")]
+    m_max: dict[Name, Count] = Field(
+        default_factory=dict,
+        description="per data set, the largest m that this learner is trained on (its cost)",
+    )
+
+    @property
+    def is_network(self) -> bool:
+        return False
+
+    def training_part(self) -> dict[str, Any]:
+        """What a fit depends on: everything but the label and the caps."""
+        return self.model_dump(exclude={"label", "m_max"})
+
+
+class LogisticRegression(_LearnerSettings):
+    """Multinomial logistic regression with an L2 penalty."""
+
+    kind: Literal["logistic_regression"]
+    grid: CGrid
+
+
+class SvmRbf(_LearnerSettings):
+    """Support vector machine with a radial basis function kernel."""
+
+    kind: Literal["svm_rbf"]
+    grid: CGrid
+
+
+class GradientBoosting(_LearnerSettings):
+    """Histogram gradient boosting of decision trees."""
+
+    kind: Literal["gradient_boosting"]
+    grid: RateGrid
+    max_trees: Count = 200
+
+
+class Mlp(_LearnerSettings):
+    """Fully connected ReLU network; `hidden` lists the width of each hidden layer."""
+
+    kind: Literal["mlp"]
+    hidden: Annotated[list[Count], Field(min_length=1)]
+    grid: RateGrid
+
+    @property
+    def is_network(self) -> bool:
+        return True
+
+
+LearnerSettings = Annotated[
+    LogisticRegression | SvmRbf | GradientBoosting | Mlp, Field(discriminator="kind")
+]
+
+
+class TrainingSettings(Section):
+    """How networks are trained; `validation_fraction` holds for every learner."""
+
+    validation_fraction: Fraction = 0.2
+    batch_size: Count = 128
+    epochs: Count = 15
+    min_steps: Count = 500
+    max_steps: Count = 4000
+    evaluations: Count = 25
+    patience: Count = 5
+    warmup_fraction: Fraction = 0.05
+    cooldown_fraction: Fraction = 0.2
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    accelerator: str = "auto"
+    precision: str = "32-true"
+
+    @model_validator(mode="after")
+    def _steps_in_order(self) -> TrainingSettings:
+        if self.min_steps > self.max_steps:
+            raise ValueError(
+                f"min_steps = {self.min_steps} is above max_steps = {self.max_steps}"
+            )
+        return self
+
+
+class StatisticsSettings(Section):
+    """Intervals and the bootstrap behind them."""
+
+    level: Fraction = 0.95
+    bootstrap: Annotated[int, Field(ge=100)] = 2000
+
+
+class ClaimThresholds(Section):
+    """What each claim is held against, fixed before any result is seen."""
+
+    doublings: Count = 2
+    margin: Fraction = 0.05
+    agreement_margin: Annotated[float, Field(ge=0, lt=2)] = 0.1
+    small_m: Count = 2
+
+
+class Use(Section):
+    """What this study takes of the definitions, in the order of the paper."""
+
+    datasets: Annotated[list[Name], Field(min_length=1)]
+    learners: Annotated[list[Name], Field(min_length=1)]
+    claims: list[Literal[CLAIMS]] = Field(default_factory=lambda: list(CLAIMS))  # type: ignore[valid-type]
+
+    @field_validator("datasets", "learners", "claims")
+    @classmethod
+    def _no_doubles(cls, names: list[str]) -> list[str]:
+        doubles = sorted({name for name in names if names.count(name) > 1})
+        if doubles:
+            raise ValueError(f"listed twice: {', '.join(doubles)}")
+        return names
+
+
+class Study(Section):
+    """One study: from its config to the paper."""
+
+    study: Name
+    title: Annotated[str, Field(min_length=1)]
+    seed: Annotated[int, Field(ge=0)]
+    use: Use
+    datasets: dict[Name, DatasetSettings]
+    learners: dict[Name, LearnerSettings]
+    training: TrainingSettings = TrainingSettings()
+    statistics: StatisticsSettings = StatisticsSettings()
+    claims: ClaimThresholds = ClaimThresholds()
+
+    @model_validator(mode="after")
+    def _used_names_are_defined(self) -> Study:
+        for used, defined in ((self.use.datasets, self.datasets), (self.use.learners, self.learners)):
+            for name in used:
+                if name not in defined:
+                    raise PydanticCustomError(
+                        "undefined",
+                        "use lists '{name}', which is not defined; {hint}",
+                        {"name": name, "hint": nearest(name, defined)},
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _caps_name_data_sets(self) -> Study:
+        for learner, settings in self.learners.items():
+            for dataset in settings.m_max:
+                if dataset not in self.datasets:
+                    raise PydanticCustomError(
+                        "undefined",
+                        "learners.{learner}.m_max names '{dataset}', which is not defined; {hint}",
+                        {
+                            "learner": learner,
+                            "dataset": dataset,
+                            "hint": nearest(dataset, self.datasets),
+                        },
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _ladder_climbs(self) -> Study:
+        ladder = [(name, weights(learner)) for name, learner in self.networks.items()]
+        for (small, low), (large, high) in pairwise(ladder):
+            if low >= high:
+                raise ValueError(
+                    f"use.learners: networks are listed from small to large, but {large} is not "
+                    f"larger than {small}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _caps_leave_a_curve(self) -> Study:
+        for dataset in self.use.datasets:
+            for learner in self.use.learners:
+                if not self.sizes(dataset, learner):
+                    raise ValueError(
+                        f"learners.{learner}.m_max.{dataset} is below every m of "
+                        f"datasets.{dataset}.m: nothing is left to train"
+                    )
+        return self
+
+    @property
+    def networks(self) -> dict[str, Mlp]:
+        """The networks in use, from small to large."""
+        used = {name: self.learners[name] for name in self.use.learners}
+        return {name: learner for name, learner in used.items() if isinstance(learner, Mlp)}
+
+    @property
+    def curves(self) -> list[tuple[str, str]]:
+        """Every (data set, learner) of the study: one learning curve, one job each."""
+        return [(d, learner) for d in self.use.datasets for learner in self.use.learners]
+
+    def sizes(self, dataset: str, learner: str) -> list[int]:
+        """The amounts m that `learner` is trained on, up to its cap."""
+        cap = self.learners[learner].m_max.get(dataset)
+        return [m for m in self.datasets[dataset].m if cap is None or m <= cap]
+
+    def data_settings(self, dataset: str) -> dict[str, Any]:
+        """All that preparing a data set depends on."""
+        settings = self.datasets[dataset]
+        return {
+            "name": dataset,
+            "seed": self.seed,
+            "pool": settings.pool,
+            "test": settings.test,
+        }
+
+    def curve_settings(self, dataset: str, learner: str) -> dict[str, Any]:
+        """All that training one learning curve depends on, beside its data and code."""
+        definition = self.learners[learner]
+        shared = {"validation_fraction"}
+        training = self.training.model_dump(include=None if definition.is_network else shared)
+        return {
+            "dataset": dataset,
+            "learner": learner,
+            "m": self.sizes(dataset, learner),
+            "repeats": self.datasets[dataset].repeats,
+            "seed": self.seed,
+            "fit": definition.training_part(),
+            "training": training,
+        }
+
+    def design(self) -> list[dict[str, Any]]:
+        """The cells that the runs must hold, curve by curve: nothing missing, nothing extra."""
+        return [
+            {
+                "dataset": dataset,
+                "learner": learner,
+                "m": self.sizes(dataset, learner),
+                "repeats": self.datasets[dataset].repeats,
+            }
+            for dataset, learner in self.curves
+        ]
+
+    def ladder(self) -> list[dict[str, Any]]:
+        """The learners as the claims see them; `size_rank` is 0 for traditional learners."""
+        ranks = {name: rank for rank, name in enumerate(self.networks, start=1)}
+        return [
+            {
+                "name": name,
+                "label": self.learners[name].label,
+                "family": "network" if name in ranks else "traditional",
+                "rank": ranks.get(name, 0),
+            }
+            for name in self.use.learners
+        ]
+
+
+def weights(network: Mlp) -> int:
+    """A measure of size that needs no data: weights between hidden layers plus their units."""
+    return sum(a * b for a, b in pairwise(network.hidden)) + sum(network.hidden)
+
+
+def load_study(config: dict[str, Any], files: Sequence[Path | str] = ()) -> Study:
+    """Check a config (already merged) and give it types.
+
+    Args:
+        config: The merged config.
+        files: The files that it was merged from, in order; only to name the one at fault.
+
+    Raises:
+        TakeoffError: A key is unknown or a value is wrong; names file, key and remedy.
+    """
+    try:
+        return Study.model_validate(config)
+    except ValidationError as error:
+        first = error.errors()[0]
+        keys = _config_keys(first["loc"], config)
+        more = error.error_count() - 1
+        raise TakeoffError(
+            first["msg"].removeprefix("Value error, "),
+            where=f"{_file_of(keys, files)}: {'.'.join(map(str, keys)) or 'top level'}",
+            remedy="mend this key in the config" + (f" ({more} more to mend)" if more else ""),
+        ) from None
+
+
+def _config_keys(location: tuple[int | str, ...], config: Any) -> list[int | str]:
+    """The part of pydantic's location that exists in the config (it adds names of union members)."""
+    keys: list[int | str] = []
+    for step in location:
+        if isinstance(config, dict) and step in config:
+            config = config[step]
+        elif isinstance(config, list) and isinstance(step, int):
+            config = config[step]
+        elif isinstance(config, dict) and step == config.get("kind"):
+            continue
+        keys.append(step)
+    return keys
+
+
+def _file_of(keys: list[int | str], files: Sequence[Path | str]) -> str:
+    """The last file that sets the key, since later files overrule earlier ones."""
+    for file in reversed(files):
+        value = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+        if _has(value, keys):
+            return str(file)
+    return str(files[-1]) if files else "config"
+
+
+def _has(value: Any, keys: list[int | str]) -> bool:
+    for key in keys:
+        if isinstance(value, dict) and key in value:
+            value = value[key]
+        elif isinstance(value, list) and isinstance(key, int) and key < len(value):
+            value = value[key]
+        else:
+            return False
+    return True
