@@ -285,6 +285,11 @@ def ranking_agreement(errors: Floats) -> Floats:
     return result
 
 
+def one_swap(learners: int) -> float:
+    """How far Kendall's tau falls when two neighbours in one of the rankings swap places."""
+    return 4 / (learners * (learners - 1))
+
+
 # The claims
 
 
@@ -292,7 +297,8 @@ def plateau(data: DataSetCurves, settings: ClaimSettings) -> Iterator[Part]:
     """Traditional learners flatten: their last doublings remove less than `margin` each.
 
     A part per traditional learner, over the last doublings of its own m: a learner that is capped
-    below the data set's largest m is judged at its cap (the part's `m`).
+    below the data set's largest m is judged at its cap (the part's `m`). An error that rises
+    again counts as flat.
     """
     for learner in data.traditional:
         yield _reduction_part(data, learner, settings, claimed="below")
@@ -350,8 +356,9 @@ def unclear_when_small(data: DataSetCurves, settings: ClaimSettings) -> Iterator
     else:
         small = [kernels[m] for m in all_m[: settings.small_m]]
         large = [kernels[m] for m in all_m[-settings.small_m :]]
-        change = mean_over_pairs(np.mean(large, axis=0) - np.mean(small, axis=0))
-        yield _measured(part, change, settings.level)
+        change = np.mean(large, axis=0) - np.mean(small, axis=0)
+        step = one_swap(learners) / settings.small_m
+        yield _measured(part, mean_over_pairs(change, step), settings.level)
 
 
 CLAIMS: dict[str, Callable[[DataSetCurves, ClaimSettings], Iterator[Part]]] = {
@@ -378,7 +385,8 @@ def _reduction_part(
         return replace(part, reason=moved.reason)
     on_log2 = replace(part, threshold=slope_of(settings.margin))
     measured = _measured(on_log2, mean_of(moved.slopes), settings.level, claimed)
-    ends = {name: relative_reduction(getattr(measured, name)) for name in ("effect", "low", "high")}
+    names = ("effect", "low", "high")
+    ends: dict[str, Any] = {n: relative_reduction(getattr(measured, n)) for n in names}
     return replace(measured, threshold=settings.margin, **ends)
 
 
@@ -451,12 +459,13 @@ def _measured(
 
 def _adjusted(parts: Sequence[Part], p_value: Literal["p_for", "p_against"]) -> list[Part]:
     """The parts with one of their p-values adjusted over all that have an estimate."""
-    values = [getattr(part, p_value) for part in parts]
-    adjusted = iter(holm([value for value in values if value is not None]))
-    return [
-        part if value is None else replace(part, **{p_value: next(adjusted)})
-        for part, value in zip(parts, values, strict=True)
-    ]
+    result = list(parts)
+    measured = [i for i, part in enumerate(parts) if part.effect is not None]
+    adjusted = holm([getattr(parts[i], p_value) for i in measured])
+    for i, p in zip(measured, adjusted, strict=True):
+        change: dict[str, Any] = {p_value: p}
+        result[i] = replace(parts[i], **change)
+    return result
 
 
 def decided(parts: Sequence[Part], settings: ClaimSettings) -> list[Part]:
@@ -524,7 +533,7 @@ def _agreement(studied: Sequence[DataSetCurves], level: float) -> pd.DataFrame:
     for data in studied:
         kernels, learners = _agreements(data)
         for m, kernel in kernels.items():
-            estimate = mean_over_pairs(kernel)
+            estimate = mean_over_pairs(kernel, one_swap(learners))
             low, high = np.clip(estimate.interval(level), -1, 1)
             rows.append((data.name, m, learners, estimate.value, low, high))
     names = ["dataset", "m", "learners", "agreement", "low", "high"]

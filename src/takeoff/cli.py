@@ -61,9 +61,9 @@ def train_curve(chosen: argparse.Namespace) -> None:
 
 def download_folder() -> Path:
     """Where downloads are kept: $TAKEOFF_CACHE, or the user's cache folder."""
-    import pooch
+    from platformdirs import user_cache_path
 
-    return Path(os.environ.get("TAKEOFF_CACHE") or pooch.os_cache("takeoff"))
+    return Path(os.environ.get("TAKEOFF_CACHE") or user_cache_path("takeoff"))
 
 
 def write_schema(chosen: argparse.Namespace) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from takeoff.errors import TakeoffError
 
@@ -32,10 +32,11 @@ POINTS_NEEDED = 4  # three parameters, and one point to contradict them
 PRIOR_REPEATS = 5  # weight of the pooled standard error, see `shrunken_se`
 NEAR_LAST = 0.9  # a floor that may be this fraction of the last error isn't known
 
-CURVE_COLUMNS = (
-    "dataset learner m repeats test_error sd se low high log_loss seconds".split()
-)
 PARAMETERS = ("amplitude", "exponent", "floor")
+CURVE_COLUMNS = [
+    *("dataset", "learner", "m", "repeats", "test_error", "sd", "se", "low", "high"),
+    *("log_loss", "seconds"),
+]
 FIT_COLUMNS = [
     *("dataset", "learner", "points", "m_min", "m_max"),
     *(f"{name}{end}" for name in PARAMETERS for end in ("", "_low", "_high")),
@@ -103,9 +104,9 @@ def summarise(runs: pd.DataFrame, level: float) -> pd.DataFrame:
     ).reset_index()
     repeats = curves["repeats"].to_numpy(dtype=float)
     curves["se"] = curves["sd"] / np.sqrt(repeats)
-    half = stats.t.ppf((1 + level) / 2, np.maximum(repeats - 1, 1)) * curves["se"]
+    half = special.stdtrit(np.maximum(repeats - 1, 1), (1 + level) / 2) * curves["se"]
     curves["low"], curves["high"] = curves["test_error"] - half, curves["test_error"] + half
-    return curves[list(CURVE_COLUMNS)]
+    return curves[CURVE_COLUMNS]
 
 
 def error_table(runs: pd.DataFrame) -> pd.DataFrame:
@@ -137,6 +138,25 @@ def error_table(runs: pd.DataFrame) -> pd.DataFrame:
     return table.astype(float)
 
 
+def error_tables(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The `error_table` of every learner of one data set, by learner, in alphabetical order.
+
+    Raises:
+        TakeoffError: As in `error_table`, or the learners don't have the same repeats, so that
+            nothing could be paired.
+    """
+    tables = {str(name): error_table(rows) for name, rows in runs.groupby("learner", sort=True)}
+    first, *others = tables
+    for other in others:
+        if list(tables[first].columns) != list(tables[other].columns):
+            raise TakeoffError(
+                f"{first} and {other} don't have the same repeats",
+                where=f"runs on {runs['dataset'].iloc[0]}",
+                remedy="run the same command again: it trains what is missing",
+            )
+    return tables
+
+
 def profile_fit(m: Floats, errors: Floats, se: Floats) -> PowerLaw:
     """Fit the power law with a floor, by a profile over the floor.
 
@@ -162,7 +182,7 @@ def profile_fit(m: Floats, errors: Floats, se: Floats) -> PowerLaw:
         B power laws.
     """
     smallest = np.maximum(errors.min(axis=1), 0.0)[:, None]
-    spaced = 1 - np.geomspace(1.0, 1e-3, CANDIDATES)  # dense near the smallest error
+    spaced = 1 - np.geomspace(1.0, 1e-5, CANDIDATES)  # dense near the smallest error
     shares = np.broadcast_to(spaced, (len(errors), CANDIDATES))
     log_m, relative_se = np.log(m), se / np.median(se)
     for _ in range(ROUNDS):
@@ -186,7 +206,8 @@ def _lines(log_m: Floats, errors: Floats, se: Floats, floors: Floats) -> tuple[F
     weighted = weights * from_centre
     spread = np.maximum((weighted * from_centre).sum(axis=2), np.finfo(float).tiny)
     slope = np.minimum((weighted * logs).sum(axis=2) / spread, 0.0)
-    return (weights * logs).sum(axis=2) - slope * centre, slope
+    intercept: Floats = (weights * logs).sum(axis=2) - slope * centre
+    return intercept, slope
 
 
 def _excess(errors: Floats, floors: Floats) -> Floats:
@@ -194,8 +215,10 @@ def _excess(errors: Floats, floors: Floats) -> Floats:
 
     Only an error of exactly zero comes to the bound; its weight is then next to nothing.
     """
-    bound = np.maximum(1e-12 * errors.max(axis=1), np.finfo(float).tiny)
-    return np.maximum(errors[:, None, :] - floors[:, :, None], bound[:, None, None])
+    largest = errors.max(axis=1)
+    bound = 1e-12 * np.where(largest > 0, largest, 1.0)
+    excess: Floats = np.maximum(errors[:, None, :] - floors[:, :, None], bound[:, None, None])
+    return excess
 
 
 def _misfit(log_m: Floats, errors: Floats, se: Floats, floors: Floats) -> Floats:
@@ -208,7 +231,8 @@ def _misfit(log_m: Floats, errors: Floats, se: Floats, floors: Floats) -> Floats
 
 def _best(misfit: Floats) -> NDArray[np.intp]:
     """Column of the smallest misfit, the first of equals: [B, 1]."""
-    return misfit.argmin(axis=1)[:, None]
+    columns: NDArray[np.intp] = misfit.argmin(axis=1)[:, None]
+    return columns
 
 
 def _around(shares: Floats, best: NDArray[np.intp]) -> Floats:
@@ -216,7 +240,8 @@ def _around(shares: Floats, best: NDArray[np.intp]) -> Floats:
     last = shares.shape[1] - 1
     left = np.take_along_axis(shares, np.maximum(best - 1, 0), axis=1)
     right = np.take_along_axis(shares, np.minimum(best + 1, last), axis=1)
-    return left + (right - left) * np.linspace(0.0, 1.0, 9)
+    between: Floats = left + (right - left) * np.linspace(0.0, 1.0, 9)
+    return between
 
 
 def _power_law(
@@ -283,7 +308,8 @@ def resampled(errors: Floats, weights: Floats, spreads: Floats) -> Floats:
     mean = errors.mean(axis=1)
     deviation = (weights - 1 / errors.shape[1]) @ errors.T * spreads[:, None]
     share = np.divide(deviation, mean, out=np.zeros_like(deviation), where=mean > 0)
-    return mean * np.exp(np.clip(share, -20, 20))
+    replicates: Floats = mean * np.exp(np.clip(share, -20, 20))
+    return replicates
 
 
 def fit_curves(
@@ -298,9 +324,12 @@ def fit_curves(
     """Fit every curve and forecast it beyond the largest m measured.
 
     Intervals are percentiles over bootstrap replicates (see `resampled`), each refitted with the
-    weights of the original fit; NaN with one repeat. They say how far the repeats
-    let the parameters vary *if the curve follows the model*; that it keeps following it beyond the
-    data isn't covered.
+    weights of the original fit; NaN with one repeat. They say how far the repeats let the
+    parameters vary *if the curve follows the model*; whether it keeps following it beyond the data
+    they can't say. In simulated studies with a floor, 95 % intervals from three to ten repeats
+    cover 92 to 97 %. Where the true floor is zero, at the bound, the bootstrap is known to fail
+    (Andrews 2000): the floor's interval covers 95 % or more, those of the exponent and
+    of the forecast only 83 to 91 %.
 
     The status of a curve is the first of these that holds:
 
@@ -348,25 +377,6 @@ def _paired_curves(
         draws = _draws(repeats, bootstrap, [seed, zlib.crc32(str(dataset).encode())])
         for learner, table in tables.items():
             yield {"dataset": dataset, "learner": learner}, table, draws
-
-
-def error_tables(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The `error_table` of every learner of one data set, by learner, in alphabetical order.
-
-    Raises:
-        TakeoffError: As in `error_table`, or the learners don't have the same repeats, so that
-            nothing could be paired.
-    """
-    tables = {str(name): error_table(rows) for name, rows in runs.groupby("learner", sort=True)}
-    first, *others = tables
-    for other in others:
-        if list(tables[first].columns) != list(tables[other].columns):
-            raise TakeoffError(
-                f"{first} and {other} don't have the same repeats",
-                where=f"runs on {runs['dataset'].iloc[0]}",
-                remedy="run the same command again: it trains what is missing",
-            )
-    return tables
 
 
 def _draws(repeats: int, bootstrap: int, seed: list[int]) -> tuple[Floats, Floats]:
@@ -417,7 +427,8 @@ def _log_rmse(errors: Floats, fitted: Floats) -> float:
 def _percentiles(values: Floats, tails: list[float]) -> tuple[Any, Any]:
     """Percentiles over the replicates, all but the first, along the first axis."""
     if len(values) == 1:
-        return np.full(values.shape[1:], np.nan), np.full(values.shape[1:], np.nan)
+        unknown = values[0] * np.nan
+        return unknown, unknown
     low, high = np.quantile(values[1:], tails, axis=0)
     return low, high
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 Verdict = Literal["supported", "refuted", "undecided"]
@@ -34,7 +34,7 @@ class Estimate:
 
     def interval(self, level: float) -> tuple[float, float]:
         """The two-sided t interval that covers with probability `level`."""
-        half = float(stats.t.ppf((1 + level) / 2, self.df)) * self.se
+        half = float(special.stdtrit(self.df, (1 + level) / 2)) * self.se
         return self.value - half, self.value + half
 
     def p_above(self, threshold: float) -> float:
@@ -46,7 +46,7 @@ class Estimate:
         distance = self.value - threshold
         scale = max(1.0, abs(self.value), abs(threshold))
         if self.se > ROUNDING * scale:
-            return float(stats.t.sf(distance / self.se, self.df))
+            return float(special.stdtr(self.df, -distance / self.se))
         if abs(distance) <= ROUNDING * scale:
             return 0.5
         return 0.0 if distance > 0 else 1.0
@@ -67,7 +67,7 @@ def mean_of(samples: ArrayLike) -> Estimate:
     return Estimate(float(values.mean()), se, values.size - 1)
 
 
-def mean_over_pairs(kernel: Floats) -> Estimate:
+def mean_over_pairs(kernel: Floats, step: float = 0.0) -> Estimate:
     """The mean of a symmetric function of two repeats, over all pairs, by the jackknife.
 
     The R (R - 1) / 2 pairs share repeats and so are not independent: a t interval over the pairs
@@ -75,9 +75,14 @@ def mean_over_pairs(kernel: Floats) -> Estimate:
     the independent units, and leaving each of them out in turn gives a consistent variance
     for it (Arvesen 1969), which errs on the large side in expectation (Efron and Stein 1981).
 
+    A statistic that moves in steps may show no variation by luck: five equal rankings don't prove
+    that a sixth would be equal. So the standard error is taken to be at least 2 * step / R, the
+    jackknife's value where one repeat is a step away from all others, and these agree.
+
     Args:
         kernel: [R, R] symmetric, the value for each pair of repeats, R >= 3. The diagonal is
             not used.
+        step: The smallest change of the kernel; 0 for a continuous one.
     """
     repeats = len(kernel)
     off_diagonal = kernel - np.diag(np.diag(kernel))
@@ -85,7 +90,8 @@ def mean_over_pairs(kernel: Floats) -> Estimate:
     without = (total - 2 * off_diagonal.sum(axis=1)) / ((repeats - 1) * (repeats - 2))
     value = float(total / (repeats * (repeats - 1)))
     pseudo_values = repeats * value - (repeats - 1) * without
-    return Estimate(value, mean_of(pseudo_values).se, repeats - 1)
+    se = max(mean_of(pseudo_values).se, 2 * step / repeats)
+    return Estimate(value, se, repeats - 1)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -161,6 +161,7 @@ class TrainingSettings(Section):
     max_steps: Count = 4000
     evaluations: Count = 25
     patience: Count = 5
+    pilot_fraction: Fraction = 0.25
     warmup_fraction: Fraction = 0.05
     cooldown_fraction: Fraction = 0.2
     weight_decay: Annotated[float, Field(ge=0)] = 0.01

@@ -11,6 +11,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from takeoff.training import Candidate, Cell, Floats, Probabilities, spread_classes
 
+BINS = 32  # per feature; on pixels three times faster than 255, with the same validation error
 PATIENCE = 10  # trees (per class) without a better validation log-loss before boosting stops
 
 
@@ -21,6 +22,7 @@ def candidates(cell: Cell, fit: dict[str, Any], training: dict[str, Any]) -> Ite
         model = HistGradientBoostingClassifier(
             learning_rate=rate,
             max_iter=fit["max_trees"],
+            max_bins=BINS,
             early_stopping=bool(known.any()),
             n_iter_no_change=PATIENCE,
             tol=0.0,

@@ -60,33 +60,57 @@ class Best:
     waited: int = 0
 
 
-def plan_run(n_train: int, training: dict[str, Any]) -> Plan:
-    """Steps from epochs, but at least `min_steps` (small m) and at most `max_steps` (large m)."""
+def plan_run(n_train: int, training: dict[str, Any], share: float = 1.0) -> Plan:
+    """Steps from epochs, but at least `min_steps` (small m) and at most `max_steps` (large m).
+
+    Args:
+        n_train: Training rows.
+        training: The study's training settings.
+        share: Of those steps, for a pilot run.
+    """
     batch = min(training["batch_size"], n_train)
     wanted = round(training["epochs"] * n_train / batch)
-    total = min(max(wanted, training["min_steps"]), training["max_steps"])
+    total = round(share * min(max(wanted, training["min_steps"]), training["max_steps"]))
     stable = max(1, round(total * (1.0 - training["cooldown_fraction"])))
     every = max(1, stable // training["evaluations"])
     return Plan(batch, stable, every, warmup=round(training["warmup_fraction"] * total))
 
 
 def candidates(cell: Cell, fit: dict[str, Any], training: dict[str, Any]) -> Iterator[Candidate]:
-    """Train the network with every learning rate, from the same initial weights."""
-    for rate in sorted(fit["grid"]["learning_rate"]):
-        run = Run(cell, fit["hidden"], rate, training)
-        _trainer(training).fit(run, itertools.repeat(0))
+    """Try every learning rate in a short pilot run, then train with the best one.
 
-        def predict(x: Floats, run: Run = run) -> Probabilities:
-            return run.probabilities(torch.from_numpy(x))
+    A pilot is a whole run, cool-down included, on a fraction of the steps; all runs of a cell start
+    from the same weights and see the batches in the same order.
+    """
+    rates = sorted(fit["grid"]["learning_rate"])
+    if len(rates) > 1:
+        pilots = {
+            rate: train(cell, fit["hidden"], rate, training, training["pilot_fraction"])
+            for rate in rates
+        }
+        rates = [min(rates, key=lambda rate: pilots[rate].validation_loss)]
+    run = train(cell, fit["hidden"], rates[0], training)
 
-        yield Candidate(
-            settings={"learning_rate": rate},
-            validation=predict(cell.x_validation),
-            predict=predict,
-            n_params=sum(p.numel() for p in run.network.parameters()),
-            steps=run.steps,
-            device=run.trained_on,
-        )
+    def predict(x: Floats) -> Probabilities:
+        return run.probabilities(torch.from_numpy(x))
+
+    yield Candidate(
+        settings={"learning_rate": rates[0]},
+        validation=predict(cell.x_validation),
+        predict=predict,
+        n_params=sum(p.numel() for p in run.network.parameters()),
+        steps=run.steps,
+        device=run.trained_on,
+    )
+
+
+def train(
+    cell: Cell, hidden: list[int], rate: float, training: dict[str, Any], share: float = 1.0
+) -> Run:
+    """One run with `share` of the budget of steps."""
+    run = Run(cell, hidden, rate, training, share)
+    _trainer(training).fit(run, itertools.repeat(0))
+    return run
 
 
 def build(n_features: int, hidden: list[int], n_classes: int, seed: int) -> nn.Sequential:
@@ -119,16 +143,19 @@ class Run(lightning.LightningModule):
     trainer when there are no more; the batches that Lightning hands over are only its clock.
     """
 
-    def __init__(self, cell: Cell, hidden: list[int], rate: float, training: dict[str, Any]):
+    def __init__(
+        self, cell: Cell, hidden: list[int], rate: float, training: dict[str, Any], share: float
+    ):
         super().__init__()
         self.automatic_optimization = False
         self.network = build(cell.x_train.shape[1], hidden, cell.n_classes, cell.seed)
         self.rate, self.training_settings = rate, training
-        self.plan = plan_run(len(cell.x_train), training)
+        self.plan = plan_run(len(cell.x_train), training, share)
         self.order = _epochs(len(cell.x_train), self.plan.batch, cell.seed)
         self.schedule = self._schedule()
         self.steps = 0
         self.trained_on = "cpu"
+        self.validation_loss = math.inf
         self.best = Best()
         for name in ("x_train", "y_train", "x_validation", "y_validation"):
             self.register_buffer(name, torch.from_numpy(getattr(cell, name)), persistent=False)
@@ -164,6 +191,7 @@ class Run(lightning.LightningModule):
     def on_train_end(self) -> None:
         """The best weights of the run are its result."""
         self.network.load_state_dict(self.best.network)
+        self.validation_loss = self.best.loss
         self.best = Best()
 
     def _schedule(self) -> Iterator[Block]:
@@ -207,17 +235,6 @@ class Run(lightning.LightningModule):
                 for part in x.split(PREDICTION_ROWS)
             ]
         return torch.cat(parts).numpy()
-
-    def _evaluate(self, optimizer: torch.optim.Optimizer) -> None:
-        with torch.no_grad():
-            logits = self.network(self.x_validation)
-            loss = float(functional.cross_entropy(logits, self.y_validation))
-        if loss < self.best_loss:
-            self.best_loss, self.waited = loss, 0
-            state = {"network": self.network.state_dict(), "optimizer": optimizer.state_dict()}
-            self.best_state = copy.deepcopy(state) | {"steps": self.steps}
-        else:
-            self.waited += 1
 
 
 def _epochs(n: int, batch: int, seed: int) -> Iterator[torch.Tensor]:

@@ -1,0 +1,30 @@
+// The page works without this: it folds the contents on small screens, marks the section in view,
+// and lets a learner's line stand out while the pointer is on it.
+(() => {
+  const contents = document.querySelector(".contents details");
+  const wide = matchMedia("(min-width: 75rem)");
+  const fold = () => { contents.open = wide.matches; };
+  wide.addEventListener("change", fold);
+  fold();
+
+  const links = new Map([...document.querySelectorAll(".contents a")].map((a) => [a.hash.slice(1), a]));
+  const seen = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      for (const link of links.values()) link.removeAttribute("aria-current");
+      links.get(entry.target.id)?.setAttribute("aria-current", "true");
+    }
+  }, { rootMargin: "0px 0px -75% 0px" });
+  for (const id of links.keys()) {
+    const heading = document.getElementById(id);
+    if (heading) seen.observe(heading);
+  }
+
+  for (const group of document.querySelectorAll("svg .series")) {
+    const others = [...group.closest("svg").querySelectorAll(".series")]
+      .filter((other) => other.dataset.series !== group.dataset.series);
+    const dim = (on) => others.forEach((other) => other.classList.toggle("dim", on));
+    group.addEventListener("pointerenter", () => dim(true));
+    group.addEventListener("pointerleave", () => dim(false));
+  }
+})();

@@ -1,0 +1,549 @@
+"""The figures: frames in, a figure out.
+
+A figure shows one panel per data set. A learner looks the same in all of them: networks are one
+family of blues, drawn solid and the stronger the larger the network; traditional learners have a
+hue and a dash pattern each. Text is drawn in one colour (`INK`), which a page can replace by its
+own; so can the learners' colours, which have a twin for dark pages.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import matplotlib as mpl
+from matplotlib.colors import LinearSegmentedColormap, to_hex
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
+
+from takeoff.files import replacing
+from takeoff.wording import MINUS, clean, count, percent, plain_number, plain_percent
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+P = ParamSpec("P")
+Learners = Sequence[Mapping[str, Any]]  # as in `Study.ladder`: name, label, family, rank
+Titles = Mapping[str, str]  # data set -> the name readers see, in the paper's order
+
+INK = "#1b1f24"
+NETWORKS = ("#56a0d8", "#1f6db3", "#0a2f6b")  # small to large
+NETWORKS_DARK = ("#4583b8", "#7db9ee", "#d5eaff")
+TRADITIONAL = ("#c8500a", "#00805c", "#a8468c", "#8a6a00", "#6b6b6b", "#b3263a")
+TRADITIONAL_DARK = ("#ff9d57", "#3fc79b", "#e48fcb", "#d8b23c", "#b4b4b4", "#ff8591")
+DASHES = ("5 1.6", "2.2 1.2", "6 1.4 1.4 1.4", "1.1 1.1", "8 2", "4 1.2 1 1.2 1 1.2")
+NETWORK_MARKERS = ("o", "s", "D", "p", "h", "8")
+TRADITIONAL_MARKERS = ("^", "v", "P", "X", "<", ">")
+VERDICTS = {  # shape and fill, so that no verdict is told by colour alone
+    "supported": ("o", True, "as claimed"),
+    "undecided": ("o", False, "undecided"),
+    "refuted": ("X", True, "the other way round"),
+}
+
+STYLE: dict[str, Any] = {
+    # Verdana has the same widths as DejaVu Sans and is there where DejaVu isn't.
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana"],
+    "text.hinting": "none",  # widths as browsers have them
+    "font.size": 8.5,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8.5,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "legend.handlelength": 2.9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.linewidth": 0.5,
+    "grid.alpha": 0.16,
+    "grid.color": INK,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4.4,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    **dict.fromkeys(
+        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a learner is drawn.
+
+    Attributes:
+        colour, dark: On light and on dark pages, as #rrggbb.
+        dash: A matplotlib line style.
+        marker: A matplotlib marker.
+    """
+
+    colour: str
+    dark: str
+    dash: Any
+    marker: str
+
+
+def looks(learners: Learners) -> dict[str, Look]:
+    """The look of every learner, by name; depends on nothing but the list."""
+    networks = sorted((ln for ln in learners if ln["rank"]), key=lambda learner: learner["rank"])
+    traditional = [learner for learner in learners if not learner["rank"]]
+    found = {}
+    for i, learner in enumerate(networks):
+        shades = (_shade(NETWORKS, i, len(networks)), _shade(NETWORKS_DARK, i, len(networks)))
+        found[learner["name"]] = Look(*shades, "-", NETWORK_MARKERS[i % len(NETWORK_MARKERS)])
+    for i, learner in enumerate(traditional):
+        k = i % len(TRADITIONAL)
+        dash = (0, tuple(float(length) for length in DASHES[k].split()))
+        look = Look(TRADITIONAL[k], TRADITIONAL_DARK[k], dash, TRADITIONAL_MARKERS[k])
+        found[learner["name"]] = look
+    return found
+
+
+def _shade(anchors: Sequence[str], i: int, n: int) -> str:
+    """The i-th of n steps from the first anchor to the last; a single one is the last."""
+    position = i / (n - 1) if n > 1 else 1.0
+    return str(to_hex(LinearSegmentedColormap.from_list("networks", anchors)(position)))
+
+
+def save(figure: Figure, path: Path | str, figure_id: str) -> None:
+    """Write a figure as SVG: the same figure gives the same bytes.
+
+    Args:
+        figure: What one of the functions here returned.
+        path: Where to.
+        figure_id: Seeds the identifiers within the SVG.
+    """
+    settings = STYLE | {"svg.hashsalt": figure_id}
+    metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with mpl.rc_context(settings), warnings.catch_warnings(), replacing(path, "wb") as file:
+        # Text stays text: the reader's fonts may well have what this machine's lack.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(file, format="svg", metadata=metadata)
+
+
+def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    @functools.wraps(draw)
+    def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with mpl.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return styled
+
+
+@_styled
+def learning_curves(
+    curves: pd.DataFrame,
+    learners: Learners,
+    titles: Titles,
+    bayes_error: Mapping[str, float | None] | None = None,
+) -> Figure:
+    """Test error against m, log-log: mean and interval per learner.
+
+    Args:
+        curves: dataset, learner, m, test_error, low, high.
+        learners: Order of the legend, and what decides the looks.
+        titles: The data sets, in order.
+        bayes_error: Per data set, the error that no learner can beat, where it is known.
+    """
+    figure, axes = _panels(titles, legend_rows=_legend_rows(learners))
+    for dataset, ax in axes.items():
+        rows = curves[curves["dataset"] == dataset]
+        for name, look, curve in _by_learner(rows, learners):
+            _band(ax, curve, look, f"{name}:{dataset}:band")
+            _line(ax, curve, "test_error", look, f"{name}:{dataset}:line")
+            if curve["m"].max() < rows["m"].max():
+                _open_end(ax, curve, "test_error", look, f"{name}:{dataset}:end")
+        best = (bayes_error or {}).get(dataset)
+        _error_axis(ax, rows["test_error"].tolist() + ([best] if best else []))
+        _m_axis(ax, rows["m"])
+        if best:
+            _bayes_line(ax, best)
+    _label_left(axes, "test error")
+    _learner_legend(figure, learners)
+    return figure
+
+
+@_styled
+def fitted_curves(
+    curves: pd.DataFrame, forecast: pd.DataFrame, learners: Learners, titles: Titles
+) -> Figure:
+    """Fitted curves through the measured errors, and where they lead beyond the measured m.
+
+    Args:
+        curves: dataset, learner, m, test_error.
+        forecast: dataset, learner, m, measured, predicted, low, high.
+        learners: Order of the legend, and what decides the looks.
+        titles: The data sets, in order.
+    """
+    figure, axes = _panels(titles, legend_rows=_legend_rows(learners))
+    for dataset, ax in axes.items():
+        rows = curves[curves["dataset"] == dataset]
+        ahead = forecast[forecast["dataset"] == dataset]
+        for name, look, curve in _by_learner(rows, learners):
+            gid = f"{name}:{dataset}"
+            ax.plot(curve["m"], curve["test_error"], ls="none", marker=look.marker,
+                    color=look.colour, gid=f"{gid}:points")  # fmt: skip
+            _fit(ax, ahead[ahead["learner"] == name].sort_values("m"), look, gid)
+        _error_axis(ax, rows["test_error"].tolist() + ahead["predicted"].tolist())
+        _m_axis(ax, [*rows["m"], *(ahead["m"].max() for _ in range(len(ahead) > 0))])
+    _label_left(axes, "test error")
+    _learner_legend(figure, learners, lines=False)
+    return figure
+
+
+def _fit(ax: Axes, fit: pd.DataFrame, look: Look, gid: str) -> None:
+    measured, ahead = fit[fit["measured"]], fit[fit["m"] >= fit.loc[fit["measured"], "m"].max()]
+    ax.plot(measured["m"], measured["predicted"], color=look.colour, lw=1.1, gid=f"{gid}:fit")
+    ax.plot(ahead["m"], ahead["predicted"], color=look.colour, lw=1.3, ls=(0, (2.5, 1.5)),
+            gid=f"{gid}:forecast")  # fmt: skip
+    _band(ax, ahead, look, f"{gid}:band")
+
+
+@_styled
+def last_doublings(
+    reductions: pd.DataFrame, learners: Learners, titles: Titles, margin: float
+) -> Figure:
+    """What a doubling of m still removes of the test error, with the margin of flatness.
+
+    Args:
+        reductions: dataset, learner, reduction, low, high (shares of the error).
+        learners: Rows, from top to bottom.
+        titles: The data sets, in order.
+        margin: Below it a curve counts as flat.
+    """
+    look = looks(learners)
+    figure, axes = _panels(titles, height=_rows_height(len(learners)), share_y=True)
+    for dataset, ax in axes.items():
+        rows = reductions[reductions["dataset"] == dataset].set_index("learner")
+        for y, learner in enumerate(learners):
+            name = learner["name"]
+            if name in rows.index:
+                _whisker(ax, y, rows.loc[name], "reduction", 100, look[name], f"{name}:{dataset}")
+        ax.axvline(0, color=INK, lw=0.7)
+        ax.axvline(100 * margin, color=INK, lw=1, ls=(0, (4, 2)))
+        ax.annotate(f"margin {plain_percent(margin)}", (100 * margin, 1), (3, 1),
+                    xycoords=("data", "axes fraction"), textcoords="offset points",
+                    fontsize=7.5)  # fmt: skip
+        ax.set_xlabel("error removed per doubling of m")
+        ax.xaxis.set_major_locator(MaxNLocator(5))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{_signed(x)}%"))
+        ax.set_title(clean(titles[dataset]), pad=14)
+    _row_labels(axes, [clean(learner["label"]) for learner in learners])
+    return figure
+
+
+@_styled
+def differences(pairs: pd.DataFrame, learners: Learners, titles: Titles) -> Figure:
+    """Paired differences in test error, in the claimed order; right of zero is as claimed.
+
+    Args:
+        pairs: dataset, better, worse, difference, low, high (shares), verdict.
+        learners: For their labels.
+        titles: The data sets, in order.
+    """
+    label = {learner["name"]: clean(learner["label"]) for learner in learners}
+    names = list(dict.fromkeys(zip(pairs["better"], pairs["worse"], strict=True)))
+    names.sort(key=lambda pair: [list(label).index(name) for name in pair])
+    height = _rows_height(len(names)) + 0.25
+    figure, axes = _panels(titles, height=height, share_y=True, legend_rows=1)
+    for dataset, ax in axes.items():
+        rows = pairs[pairs["dataset"] == dataset].set_index(["better", "worse"]).sort_index()
+        for y, pair in enumerate(names):
+            if pair in rows.index:
+                row = rows.loc[pair]
+                marker, filled, _ = VERDICTS[row["verdict"]]
+                look = Look(INK, INK, "-", marker)
+                _whisker(ax, y, row, "difference", 100, look, None, filled)
+        ax.axvline(0, color=INK, lw=1)
+        ax.set_xlabel("difference in test error\n(percentage points)")
+        ax.xaxis.set_major_locator(MaxNLocator(5))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _signed(x)))
+    _row_labels(axes, [f"{label[better]}  vs  {label[worse]}" for better, worse in names])
+    used = [verdict for verdict in VERDICTS if (pairs["verdict"] == verdict).any()]
+    handles = [_verdict_handle(verdict) for verdict in used]
+    _legend(figure, handles, [VERDICTS[verdict][2] for verdict in used], columns=3)
+    return figure
+
+
+@_styled
+def agreement(rankings: pd.DataFrame, titles: Titles, small_m: int) -> Figure:
+    """How far the repeats rank the learners alike, against m.
+
+    Args:
+        rankings: dataset, m, agreement, low, high (mean Kendall tau over pairs of repeats).
+        titles: The data sets, in order.
+        small_m: How many of the smallest (and of the largest) m the claim compares.
+    """
+    figure, axes = _panels(titles, height=2.3)
+    for dataset, ax in axes.items():
+        rows = rankings[rankings["dataset"] == dataset].sort_values("m")
+        spread = [rows["agreement"] - rows["low"], rows["high"] - rows["agreement"]]
+        ax.errorbar(rows["m"], rows["agreement"], spread, color=INK, marker="o", lw=1.2,
+                    elinewidth=1, capsize=2)  # fmt: skip
+        if len(rows) >= 2 * small_m:
+            _shaded(ax, rows["m"].iloc[:small_m].tolist(), "small m")
+            _shaded(ax, rows["m"].iloc[-small_m:].tolist(), "large m")
+        lowest = min(0.0, *rows["low"]) if len(rows) else 0.0
+        ax.set_ylim(lowest - 0.05, 1.16)
+        ticks = [-1.0, -0.5, 0.0, 0.25, 0.5, 0.75, 1.0]
+        ax.yaxis.set_major_locator(FixedLocator([tick for tick in ticks if tick >= lowest - 0.05]))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _signed(y)))
+        _m_axis(ax, rows["m"])
+    _label_left(axes, "agreement between repeats\n(Kendall\u2019s tau)")
+    return figure
+
+
+def _shaded(ax: Axes, m: list[float], label: str) -> None:
+    ax.axvspan(m[0] / 1.25, m[-1] * 1.25, color=INK, alpha=0.07, lw=0)
+    ax.annotate(label, (math.sqrt(m[0] * m[-1]), 1.09), ha="center", va="center", fontsize=7.5)
+
+
+@_styled
+def cost(curves: pd.DataFrame, learners: Learners, titles: Titles) -> Figure:
+    """Seconds that one cell takes (all settings tried), against m, log-log.
+
+    Args:
+        curves: dataset, learner, m, seconds.
+        learners: Order of the legend, and what decides the looks.
+        titles: The data sets, in order.
+    """
+    figure, axes = _panels(titles, legend_rows=_legend_rows(learners))
+    for dataset, ax in axes.items():
+        rows = curves[curves["dataset"] == dataset]
+        for name, look, curve in _by_learner(rows, learners):
+            _line(ax, curve, "seconds", look, f"{name}:{dataset}:line")
+            if curve["m"].max() < rows["m"].max():
+                _open_end(ax, curve, "seconds", look, f"{name}:{dataset}:end")
+        _log_axis(ax, rows["seconds"].tolist(), plain_number)
+        _m_axis(ax, rows["m"])
+    _label_left(axes, "seconds")
+    _learner_legend(figure, learners)
+    return figure
+
+
+# Panels and axes
+
+
+def _panels(
+    titles: Titles, *, height: float = 2.75, legend_rows: int = 0, share_y: bool = False
+) -> tuple[Figure, dict[str, Axes]]:
+    """One panel per data set, two in a row."""
+    columns = min(2, len(titles))
+    rows = math.ceil(len(titles) / columns)
+    width = 7.1 if columns > 1 else 4.9 + share_y
+    size = (width, rows * (height + 0.35) + 0.2 * legend_rows)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=share_y)
+    figure.get_layout_engine().set(w_pad=0.08, wspace=0.03, hspace=0.06)
+    axes = dict(zip(titles, grid.flat, strict=False))
+    for spare in list(grid.flat)[len(titles) :]:
+        spare.set_visible(False)
+    for dataset, ax in axes.items():
+        ax.set_title(clean(titles[dataset]))
+    return figure, axes
+
+
+def _by_learner(rows: pd.DataFrame, learners: Learners) -> Iterator[tuple[str, Look, pd.DataFrame]]:
+    """Name, look and rows (by m) of the learners that have any; the networks lie on top."""
+    look = looks(learners)
+    for learner in sorted(learners, key=lambda learner: learner["rank"]):
+        curve = rows[rows["learner"] == learner["name"]].sort_values("m")
+        if len(curve):
+            yield learner["name"], look[learner["name"]], curve
+
+
+def _line(ax: Axes, curve: pd.DataFrame, value: str, look: Look, gid: str) -> None:
+    ax.plot(curve["m"], curve[value], color=look.colour, ls=look.dash, marker=look.marker, gid=gid)
+
+
+def _open_end(ax: Axes, curve: pd.DataFrame, value: str, look: Look, gid: str) -> None:
+    """A ring around the last point: the curve ends here because it was stopped."""
+    last = curve.iloc[-1]
+    ax.plot([last["m"]], [last[value]], ls="none", marker="o", ms=9, mfc="none", mew=1.2,
+            color=look.colour, gid=gid)  # fmt: skip
+
+
+def _band(ax: Axes, curve: pd.DataFrame, look: Look, gid: str) -> None:
+    ax.fill_between(curve["m"], curve["low"], curve["high"], color=look.colour, alpha=0.14, lw=0,
+                    gid=gid)  # fmt: skip
+
+
+def _bayes_line(ax: Axes, error: float) -> None:
+    ax.axhline(error, color=INK, lw=1.1, ls=(0, (1, 1.6)))
+    ax.annotate(f"best possible: {percent(error)}", (0.01, error), (0, 3),
+                xycoords=("axes fraction", "data"), textcoords="offset points",
+                fontsize=7.5)  # fmt: skip
+
+
+def _m_axis(ax: Axes, m: Sequence[float] | pd.Series[Any]) -> None:
+    """A logarithmic axis with the measured m as ticks, some of them labelled."""
+    values = sorted(set(m))
+    ax.set_xscale("log")
+    ax.set_xlabel("labelled examples m")
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    if not values:
+        return
+    labelled = _spread_out(values, at_most=5)
+    ax.xaxis.set_major_locator(FixedLocator(labelled))
+    ax.xaxis.set_minor_locator(FixedLocator([v for v in values if v not in labelled]))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: count(x)))
+
+
+def _spread_out(values: Sequence[float], at_most: int) -> list[float]:
+    """At most so many of the sorted values, no two closer than a fifth of the (log) range."""
+    closest = max(math.log(values[-1] / values[0]) / at_most, 1e-9)
+    chosen = [values[-1]]
+    for value in reversed(values[:-1]):
+        if math.log(chosen[-1] / value) > closest * 0.999:
+            chosen.append(value)
+    return chosen[::-1]
+
+
+def _error_axis(ax: Axes, errors: Sequence[float]) -> None:
+    _log_axis(ax, errors, plain_percent)
+
+
+def _log_axis(ax: Axes, values: Sequence[float], write: Callable[[float], str]) -> None:
+    """A logarithmic axis around the values with round ticks; linear where one of them is zero."""
+    known = [value for value in values if math.isfinite(value)] or [1.0]
+    low, high = min(known), max(known)
+    if low <= 0:
+        ax.set_ylim(0, 1.08 * high or 1)
+        ax.yaxis.set_major_locator(MaxNLocator(6))
+    else:
+        ax.set_yscale("log")
+        margin = max((high / low) ** 0.07, 1.03)
+        low, high = low / margin, high * margin
+        ax.set_ylim(low, high)
+        ax.yaxis.set_major_locator(FixedLocator(round_ticks(low, high)))
+        ax.yaxis.set_minor_formatter(NullFormatter())
+        ax.yaxis.set_minor_locator(FixedLocator([]))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: write(y)))
+
+
+def round_ticks(low: float, high: float, at_least: int = 4) -> list[float]:
+    """Round numbers within [low, high], fit for a logarithmic axis: the sparsest set that does."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)):
+        ticks = [round(step * 10.0**decade, 12) for decade in decades for step in steps]
+        inside = [tick for tick in ticks if low <= tick <= high]
+        if len(inside) >= at_least:
+            return inside
+    return [float(tick) for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
+
+
+def _signed(value: float) -> str:
+    """An axis number with a real minus sign, and no negative zero."""
+    return f"{value:.6g}".replace("-", MINUS) if abs(value) > 1e-9 else "0"
+
+
+def _label_left(axes: Mapping[str, Axes], label: str) -> None:
+    """Name the y axis once a row."""
+    for i, ax in enumerate(axes.values()):
+        if i % 2 == 0:
+            ax.set_ylabel(label)
+
+
+# Rows of a forest plot
+
+
+def _rows_height(rows: int) -> float:
+    return 0.75 + 0.235 * rows
+
+
+def _whisker(
+    ax: Axes,
+    y: int,
+    row: pd.Series[Any],
+    value: str,
+    scale: float,
+    look: Look,
+    gid: str | None,
+    filled: bool = True,
+) -> None:
+    """An estimate with its interval; nothing where there is no estimate."""
+    if not math.isfinite(row[value]):
+        return
+    ends = [scale * row["low"], scale * row["high"]]
+    ax.plot(ends, [y, y], color=look.colour, lw=1.4, gid=gid and f"{gid}:interval")
+    face = look.colour if filled else "none"
+    ax.plot([scale * row[value]], [y], ls="none", marker=look.marker, ms=5.6, color=look.colour,
+            mfc=face, mew=1.2 if not filled else 0, gid=gid and f"{gid}:estimate")  # fmt: skip
+
+
+def _row_labels(axes: Mapping[str, Axes], labels: list[str]) -> None:
+    for ax in axes.values():
+        ax.set_yticks(range(len(labels)), labels)
+        ax.set_ylim(len(labels) - 0.4, -0.6)
+        ax.tick_params(axis="y", length=0)
+        ax.spines["left"].set_visible(False)
+
+
+# Legends
+
+
+def _verdict_handle(verdict: str) -> Line2D:
+    marker, filled, _ = VERDICTS[verdict]
+    face = INK if filled else "none"
+    return Line2D([], [], color=INK, marker=marker, ms=5.6, mfc=face, mew=0 if filled else 1.2)
+
+
+def _legend_columns(learners: Learners) -> int:
+    longest = max((len(clean(learner["label"])) for learner in learners), default=1)
+    return 3 if longest <= 26 else 2 if longest <= 44 else 1
+
+
+def _legend_rows(learners: Learners) -> int:
+    return len(_legend_cells(learners)) // _legend_columns(learners)
+
+
+def _legend_cells(learners: Learners) -> list[Mapping[str, Any] | None]:
+    """The learners row by row, a family never sharing a row with the other; None is an empty cell."""
+    columns = _legend_columns(learners)
+    cells: list[Mapping[str, Any] | None] = []
+    for is_network in (False, True):
+        family = [learner for learner in learners if bool(learner["rank"]) is is_network]
+        cells += family + [None] * (-len(family) % columns)
+    return cells
+
+
+def _learner_legend(figure: Figure, learners: Learners, lines: bool = True) -> None:
+    look, columns = looks(learners), _legend_columns(learners)
+    handles, labels = [], []
+    for cell in _legend_cells(learners):
+        if cell is None:
+            handles.append(Line2D([], [], ls="none"))
+            labels.append("")
+            continue
+        of = look[cell["name"]]
+        gid = f"{cell['name']}:legend:line"
+        ls = of.dash if lines else "-"
+        handles.append(Line2D([], [], color=of.colour, ls=ls, marker=of.marker, gid=gid))
+        labels.append(clean(cell["label"]))
+    _legend(figure, handles, labels, columns)
+
+
+def _legend(figure: Figure, handles: list[Line2D], labels: list[str], columns: int) -> None:
+    """A legend below the panels; matplotlib fills it by columns, the cells come by rows."""
+    rows = math.ceil(len(handles) / columns)
+    order = [row * columns + column for column in range(columns) for row in range(rows)]
+    order = [i for i in order if i < len(handles)]
+    figure.legend([handles[i] for i in order], [labels[i] for i in order],
+                  loc="outside lower center", ncols=columns, columnspacing=1.6,
+                  handletextpad=0.6)  # fmt: skip

@@ -1,0 +1,190 @@
+"""Typst source -> PDF and HTML, and the page around the HTML."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import matplotlib
+import typst
+from markupsafe import Markup
+
+from takeoff.errors import TakeoffError
+from takeoff.figures import INK, Look
+
+PDF_STANDARDS = ["a-3a", "ua-1"]
+NO_DATE = 1767225600  # PDF/A wants a date; a fixed one makes equal papers equal bytes
+EXPECTED_WARNING = "html export is under active development"
+ALT = re.compile(r'data-alt="([^"]*)"')
+FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+
+
+@dataclass(frozen=True)
+class Body:
+    """Typst's HTML, taken apart.
+
+    Attributes:
+        content: What was between the body tags.
+        style: Typst's own style sheet (for formulas).
+        contents: Level, id and text of the headings.
+    """
+
+    content: str
+    style: str
+    contents: list[tuple[int, str, str]]
+
+
+def to_pdf(folder: Path) -> bytes:
+    """Compile folder/paper.typ to PDF/A-3a and PDF/UA-1.
+
+    Raises:
+        TakeoffError: Typst fails or warns; a document that isn't accessible is a failure.
+    """
+    return _compile(folder, "pdf", pdf_standards=PDF_STANDARDS, timestamp=NO_DATE)
+
+
+def to_html(folder: Path) -> Body:
+    """Compile folder/paper.typ to HTML.
+
+    Raises:
+        TakeoffError: Typst fails or warns, which it does where the page would lack something.
+    """
+    page = ALT.sub(_escaped, _compile(folder, "html").decode())
+    content, contents = _with_anchors(_between(page, "body"))
+    return Body(content, _between(page, "style"), contents)
+
+
+def _escaped(alt: re.Match[str]) -> str:
+    """Typst leaves < as it is within an attribute, where it would look like a tag to us."""
+    return f'data-alt="{html.escape(html.unescape(alt[1]))}"'
+
+
+def _compile(folder: Path, target: str, **options: Any) -> bytes:
+    compiler = typst.Compiler(
+        str(folder / "paper.typ"),
+        root=str(folder),
+        font_paths=[str(FONTS)],
+        ignore_system_fonts=True,
+        sys_inputs={"target": target},
+    )
+    try:
+        output, warnings = compiler.compile_with_warnings(format=target, **options)
+    except typst.TypstError as error:
+        raise _typst_failure(str(error), target) from error
+    for warning in warnings:
+        if EXPECTED_WARNING not in warning.message:
+            raise _typst_failure(f"warning: {warning.message}", target)
+    return bytes(output)
+
+
+def _typst_failure(message: str, target: str) -> TakeoffError:
+    return TakeoffError(
+        f"Typst can't make the {target.upper()}: {message.strip()}",
+        where="reports",
+        remedy="mend the templates; nothing of the old report was touched",
+    )
+
+
+def _between(page: str, tag: str) -> str:
+    found = re.search(rf"<{tag}>(.*)</{tag}>", page, re.DOTALL)
+    return found[1] if found else ""
+
+
+def _with_anchors(content: str) -> tuple[str, list[tuple[int, str, str]]]:
+    """Give every heading an id; returns the content, and level, id and text of the headings."""
+    contents: list[tuple[int, str, str]] = []
+
+    def anchored(found: re.Match[str]) -> str:
+        level, attributes, inner = int(found[1]), found[2], found[3]
+        own = re.search(r'id="([^"]+)"', attributes)
+        anchor = own[1] if own else f"section-{len(contents) + 1}"
+        contents.append((level, anchor, html.unescape(re.sub(r"<[^>]+>", "", inner))))
+        return f'<h{level} id="{anchor}">{inner}</h{level}>'
+
+    return re.sub(r"<h([23])([^>]*)>(.*?)</h\1>", anchored, content, flags=re.DOTALL), contents
+
+
+# The page
+
+SLOT = re.compile(r'<div class="svg-slot" data-figure="([^"]+)" data-alt="([^"]*)"></div>')
+
+
+def page(
+    reports: Path, body: Body, title: str, figures: Mapping[str, str], looks: Iterable[Look]
+) -> str:
+    """The HTML page: one file that loads nothing.
+
+    Args:
+        reports: Holds page.html.j2, page.css and page.js.
+        body: What Typst made of the text.
+        title: Of the window.
+        figures: Figure id -> SVG.
+        looks: How the learners are drawn: their colours get twins for dark pages.
+    """
+    looks = list(looks)
+    content = SLOT.sub(lambda slot: inline_svg(slot[1], figures[slot[1]], slot[2], looks), body.content)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(reports),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.j2").render(
+        title=title,
+        contents=body.contents,
+        content=Markup(content),
+        style=Markup(body.style + (reports / "page.css").read_text(encoding="utf-8")),
+        dark_colours=Markup(_dark_colours(looks)),
+        script=Markup((reports / "page.js").read_text(encoding="utf-8")),
+    )
+
+
+def inline_svg(figure_id: str, svg: str, alt: str, looks: Iterable[Look]) -> str:
+    """A figure as part of the page: own ids, the page's ink, colours that know about the dark.
+
+    Args:
+        figure_id: Keeps its ids apart from those of other figures.
+        svg: The file's text.
+        alt: Alternative text, already escaped for an attribute.
+        looks: See `page`.
+    """
+    svg = _compact(svg[svg.index("<svg") :])
+    svg = re.sub(r'<g id="([a-z0-9_]+):[^"]*"', r'<g class="series" data-series="\1"', svg)
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{figure_id}-\1"', svg)
+    svg = re.sub(r'(href="#|url\(#)', rf"\1{figure_id}-", svg)
+    svg = svg.replace(INK, "currentColor")
+    for name, look in _named(looks):
+        svg = svg.replace(look.colour, f"var({name},{look.colour})")
+    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{alt}" ', 1)
+    return f'<div class="scroll" tabindex="0" role="group" aria-label="Figure">{svg}</div>'
+
+
+def _compact(svg: str) -> str:
+    """Leave out what the page's style sheet says once for all figures, and needless digits."""
+    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<[^>]+>", _compact_tag, svg)
+    return re.sub(r">\s+<", "><", svg).strip()
+
+
+def _compact_tag(found: re.Match[str]) -> str:
+    tag = re.sub(r"\s+", " ", found[0])
+    if tag.startswith("<svg"):
+        return re.sub(r' (?:width|height|version|xmlns:xlink)="[^"]*"', "", tag)
+    tag = re.sub(r" font-family: [^;\"]*;", "", tag).replace("xlink:href", "href")
+    tag = re.sub(r' transform="rotate\(-?0 [^"]*\)"', "", tag)
+    return re.sub(r"(\d\.\d\d)\d+", r"\1", tag)
+
+
+def _named(looks: Iterable[Look]) -> list[tuple[str, Look]]:
+    return [(f"--series-{i}", look) for i, look in enumerate(looks)]
+
+
+def _dark_colours(looks: Iterable[Look]) -> str:
+    return "".join(f"{name}:{look.dark};" for name, look in _named(looks))

@@ -1,0 +1,210 @@
+"""A made-up study with everything a paper is made from, drawn from seeded random numbers.
+
+The curves are power laws with a floor. One learner is capped, and one data set has a Bayes error.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from takeoff import claims, fits
+from takeoff.facts import Results
+from takeoff.study import load_study
+
+M = [125, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000]
+CONFIG: dict[str, Any] = {
+    "study": "synthetic",
+    "title": "Why did deep learning take off? The lecture's argument, measured",
+    "seed": 2026,
+    "use": {
+        "datasets": ["fashion_mnist", "spam"],
+        "learners": [
+            *("logistic_regression", "svm_rbf", "gradient_boosting"),
+            *("mlp_small", "mlp_medium", "mlp_large"),
+        ],
+        "claims": ["plateau", "bigger_is_better", "keeps_improving", "unclear_when_small"],
+    },
+    "datasets": {
+        "fashion_mnist": {"m": M, "repeats": 5, "pool": 60000, "test": 10000},
+        "spam": {"m": M, "repeats": 5, "pool": 40000, "test": 20000},
+    },
+    "learners": {
+        "logistic_regression": {
+            "kind": "logistic_regression",
+            "label": "logistic regression",
+            "grid": {"C": [0.001, 0.01, 0.1]},
+        },
+        "svm_rbf": {
+            "kind": "svm_rbf",
+            "label": "RBF support vector machine",
+            "grid": {"C": [1, 10, 100]},
+            "m_max": {"fashion_mnist": 8000, "spam": 8000},
+        },
+        "gradient_boosting": {
+            "kind": "gradient_boosting",
+            "label": "gradient boosting",
+            "grid": {"learning_rate": [0.05, 0.1, 0.2]},
+        },
+        "mlp_small": {
+            "kind": "mlp",
+            "label": "small network",
+            "hidden": [16, 16],
+            "grid": {"learning_rate": [0.0003, 0.001, 0.003]},
+        },
+        "mlp_medium": {
+            "kind": "mlp",
+            "label": "medium network",
+            "hidden": [64, 64],
+            "grid": {"learning_rate": [0.0003, 0.001, 0.003]},
+        },
+        "mlp_large": {
+            "kind": "mlp",
+            "label": "large network",
+            "hidden": [256, 256],
+            "grid": {"learning_rate": [0.0003, 0.001, 0.003]},
+        },
+    },
+    "statistics": {"level": 0.95, "bootstrap": 100},
+}
+SHEETS: dict[str, dict[str, Any]] = {
+    "fashion_mnist": {
+        "title": "Fashion-MNIST",
+        "description": "Grey pictures of single garments, shoes and bags from a shop's catalogue",
+        "task": "which kind of garment is on the picture",
+        "source": "Zalando Research, https://github.com/zalandoresearch/fashion-mnist",
+        "licence": "MIT",
+        "citation": "xiao2017fashion",
+        "generated": False,
+        "classes": ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt",
+                    "Sneaker", "Bag", "Ankle boot"],
+        "n_features": 784,
+        "class_shares": [0.1] * 10,
+        "bayes_error": None,
+        "bayes_log_loss": None,
+    },
+    "spam": {
+        "title": "Spam",
+        "description": "Generated e-mails by many senders, given as counts of words",
+        "task": "whether the e-mail is spam",
+        "source": "drawn by takeoff from the study's seed",
+        "licence": "CC0",
+        "citation": "",
+        "generated": True,
+        "classes": ["legitimate", "spam"],
+        "n_features": 400,
+        "class_shares": [0.62, 0.38],
+        "bayes_error": 0.0412,
+        "bayes_log_loss": 0.1127,
+    },
+}  # fmt: skip
+LAWS = {  # floor, amplitude, exponent
+    "fashion_mnist": {
+        "logistic_regression": (0.148, 1.9, 0.52),
+        "svm_rbf": (0.06, 1.15, 0.32),
+        "gradient_boosting": (0.08, 1.9, 0.4),
+        "mlp_small": (0.11, 1.7, 0.42),
+        "mlp_medium": (0.085, 1.6, 0.38),
+        "mlp_large": (0.07, 1.45, 0.355),
+    },
+    "spam": {
+        "logistic_regression": (0.115, 1.4, 0.5),
+        "svm_rbf": (0.05, 0.9, 0.33),
+        "gradient_boosting": (0.06, 1.1, 0.38),
+        "mlp_small": (0.052, 1.2, 0.37),
+        "mlp_medium": (0.048, 1.25, 0.39),
+        "mlp_large": (0.0475, 1.3, 0.4),
+    },
+}
+PARAMETERS = {"mlp_small": 12_970, "mlp_medium": 55_050, "mlp_large": 269_322}
+SECONDS = {
+    "logistic_regression": 0.02, "svm_rbf": 0.01, "gradient_boosting": 0.4,
+    "mlp_small": 0.5, "mlp_medium": 0.7, "mlp_large": 1.2,
+}  # fmt: skip
+
+
+def config(**changes: Any) -> dict[str, Any]:
+    """The config, with entries of `use` replaced."""
+    changed = copy.deepcopy(CONFIG)
+    changed["use"] |= changes
+    return changed
+
+
+def results(raw: dict[str, Any] | None = None, seed: int = 7) -> Results:
+    """Everything the paper is made from."""
+    study = load_study(raw or config())
+    runs = make_runs(study, np.random.default_rng(seed))
+    fitted = fits.fit_curves(runs, level=0.95, bootstrap=100, seed=1)
+    ladder = [claims.Learner(**learner) for learner in study.ladder()]
+    settings = claims.ClaimSettings(level=0.95, **study.claims.model_dump())
+    findings = claims.check(runs, ladder, settings)
+    return Results(
+        study=study.model_dump(mode="json"),
+        sheets={name: _sheet(study, name) for name in study.use.datasets},
+        runs=runs,
+        curves=fits.summarise(runs, 0.95),
+        fits=fitted.parameters,
+        forecast=fitted.forecast,
+        last_doublings=findings.last_doublings,
+        differences=findings.differences,
+        agreement=findings.agreement,
+        claims=findings.claims,
+    )
+
+
+def make_runs(study: Any, random: np.random.Generator) -> pd.DataFrame:
+    """A row per cell; the repeats of one data set share a part of their luck."""
+    rows = []
+    for dataset, learner in study.curves:
+        floor, amplitude, exponent = LAWS[dataset][learner]
+        definition = study.learners[learner]
+        luck = np.random.default_rng(len(dataset)).normal(size=(len(M), 99))
+        for i, m in enumerate(study.sizes(dataset, learner)):
+            for repeat in range(study.datasets[dataset].repeats):
+                noise = 0.6 * luck[i, repeat] + 0.8 * random.normal()
+                error = (floor + amplitude * m**-exponent) * np.exp(0.16 * noise * m**-0.25)
+                key, values = next(iter(definition.grid.model_dump().items()))
+                rows.append({
+                    "dataset": dataset, "learner": learner, "m": m, "repeat": repeat,
+                    "n_train": m - m // 5, "n_validation": m // 5,
+                    "test_error": min(error, 0.95), "log_loss": 3 * error,
+                    "validation_error": error, "validation_log_loss": 3 * error,
+                    "settings": json.dumps({key: values[random.integers(len(values))]}),
+                    "n_params": PARAMETERS.get(learner, 10 * m), "steps": 500,
+                    "seconds": SECONDS[learner] * (m / 125) ** 0.8 * np.exp(0.1 * noise),
+                    "device": "cpu",
+                    "versions": json.dumps({"numpy": "2.4.6", "torch": "2.13.0"}),
+                })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _sheet(study: Any, name: str) -> dict[str, Any]:
+    sheet = SHEETS[name]
+    return sheet | {
+        "name": name,
+        "n_pool": study.datasets[name].pool,
+        "n_test": study.datasets[name].test,
+        "n_classes": len(sheet["classes"]),
+        "digest": "0" * 64,
+    }
+
+
+def with_verdict(results: Results, claim: str, verdict: str) -> dict[str, Any]:
+    """The claims, with one claim's verdict and those of its parts forced.
+
+    A refuted claim keeps a part of each kind, where it has three.
+    """
+    forced = copy.deepcopy(results.claims)
+    for entry in forced["claims"]:
+        if entry["claim"] != claim:
+            continue
+        entry["verdict"] = verdict
+        others = {"supported": [], "undecided": ["supported"],
+                  "refuted": ["supported", "undecided"]}[verdict]  # fmt: skip
+        for part, kind in zip(entry["parts"], [verdict, *others, *["supported"] * 99], strict=False):
+            part["verdict"] = kind
+    return forced

@@ -1,0 +1,163 @@
+"""The facts."""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import cache
+
+import pytest
+import synthetic_study
+from hypothesis import given
+from hypothesis import strategies as st
+
+from takeoff import facts, wording
+from takeoff.errors import TakeoffError
+from takeoff.facts import Facts, Results
+
+FINITE = st.floats(-1e6, 1e6)
+
+
+@cache
+def results() -> Results:
+    return synthetic_study.results()
+
+
+@cache
+def built() -> Facts:
+    return facts.build(results())
+
+
+def test_error_at_max_is_the_mean_of_the_runs_behind_it() -> None:
+    """A fact's value can be found again in the runs that its source names."""
+    fact = built()["fashion_mnist.mlp_large.error_at_max"]
+    runs = results().runs
+    rows = runs[(runs.dataset == "fashion_mnist") & (runs.learner == "mlp_large")]
+    mean = rows.loc[rows.m == rows.m.max(), "test_error"].mean()
+    assert fact.value == pytest.approx(mean)
+    assert fact.low is not None and fact.high is not None
+    assert fact.low < mean < fact.high
+    assert fact.text == wording.percent(mean)
+    assert fact.source["file"] == "runs/fashion_mnist/mlp_large.csv"
+    assert "m = 32000" in fact.source["select"]
+
+
+def test_a_capped_learner_speaks_of_its_own_largest_m() -> None:
+    """`error_at_max` of a learner that was stopped is not the data set's largest m."""
+    assert built()["spam.svm_rbf.m_max"].text == "8,000"
+    assert built()["spam.svm_rbf.twice.m"].value == 16000
+    assert "spam.svm_rbf.error.32000" not in built()
+
+
+def test_missing_fact_is_named_with_the_nearest_one() -> None:
+    """An unknown id is an error that names it and what was probably meant."""
+    with pytest.raises(TakeoffError, match=r"spam\.mlp_large\.eror_at_max.*did you mean.*error_at_max"):
+        built()["spam.mlp_large.eror_at_max"]
+
+
+def test_the_same_id_twice_is_refused() -> None:
+    """Two facts can't share an id: one of them would be lost."""
+    fact = built()["study.n_runs"]
+    with pytest.raises(ValueError, match=r"study\.n_runs"):
+        Facts([fact, fact])
+
+
+def test_every_part_of_every_claim_has_its_facts() -> None:
+    """Effect, p-values and m of a part are facts, and the verdict counts add up."""
+    for claim in results().claims_in_use:
+        for part in claim["parts"]:
+            name = facts.part_id(claim["claim"], part)
+            assert built()[name].value == pytest.approx(part["effect"])
+            assert built()[f"{name}.p_for"].value == pytest.approx(part["p_for"])
+        name = f"claim.{claim['claim']}"
+        counts = [built()[f"{name}.n_{verdict}"].value for verdict in facts.VERDICTS]
+        assert sum(int(count or 0) for count in counts) == built()[f"{name}.n_parts"].value
+
+
+def test_records_are_json_without_nan_and_sorted() -> None:
+    """The registry can be written as strict JSON, in an order that doesn't depend on the build."""
+    records = built().records()
+    json.dumps(records, allow_nan=False)
+    assert [record["id"] for record in records] == sorted(record["id"] for record in records)
+
+
+def test_forecast_lies_between_its_neighbours() -> None:
+    """The forecast at twice the labels is between the errors at the ends of the range."""
+    now, twice, later = (
+        built()[f"fashion_mnist.mlp_large.{name}"].value
+        for name in ("error_at_max", "twice.error", "four_times.error")
+    )
+    assert now and twice and later
+    assert now > twice > later > built()["fashion_mnist.mlp_large.fit.floor"].value  # type: ignore[operator]
+
+
+def test_intervals_of_errors_stay_within_zero_and_one() -> None:
+    """A t interval may leave [0, 1]; the printed interval of an error does not."""
+    fact = facts._share("x", 0.01, ("file", "rows"), (-0.02, 0.04))
+    assert fact.interval == "0.00% to 4.00%"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.1129, "11.3%"), (0.0405, "4.05%"), (0.00052, "0.05%"), (1.0, "100%"), (0.0, "0.0%")],
+)
+def test_percentages_have_three_significant_digits(value: float, text: str) -> None:
+    """Test errors are readable: no more digits than three, no more decimals than two."""
+    assert wording.percent(value) == text
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(0.0, "<\u00a00.001"), (0.00099, "<\u00a00.001"), (0.0494, "0.049"), (1.0, "1.000")]
+)
+def test_small_p_values_are_bounded(p: float, text: str) -> None:
+    """A p-value is never printed as zero."""
+    assert wording.p_value(p) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.42, "0.42 s"), (12, "12 s"), (90, "1.5 min"), (3599, "60 min"), (5400, "1.5 h")],
+)
+def test_durations_change_their_unit(seconds: float, text: str) -> None:
+    """A time span is printed in the unit that keeps it short."""
+    assert wording.duration(seconds).replace("\u00a0", " ") == text
+
+
+@pytest.mark.parametrize(
+    ("names", "text"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+)
+def test_lists_are_joined_as_in_speech(names: list[str], text: str) -> None:
+    """The last two names are joined by a word, the others by commas."""
+    assert wording.joined(names) == text
+
+
+@pytest.mark.parametrize(
+    ("label", "text"),
+    [
+        ("small network", "the small network"),
+        ("logistic regression", "logistic regression"),
+        ("the old model", "the old model"),
+        ("", ""),
+    ],
+)
+def test_labels_take_an_article_where_english_wants_one(label: str, text: str) -> None:
+    """A label that names a thing gets its article within a sentence; a method's name doesn't."""
+    assert wording.with_article(label) == text
+
+
+@given(FINITE, st.integers(0, 4))
+def test_decimals_can_be_read_back(value: float, decimals: int) -> None:
+    """A printed number is the number, rounded; and zero has no sign."""
+    text = wording.decimal(value, decimals)
+    read = float(text.replace(",", "").replace(wording.MINUS, "-"))
+    assert math.isclose(read, value, abs_tol=0.5000001 * 10**-decimals)
+    assert not (read == 0 and wording.MINUS in text)
+
+
+@given(st.text())
+def test_clean_text_is_one_line_without_controls(text: str) -> None:
+    """What is cleaned has nothing that XML or PDF refuses, and cleaning it again changes nothing."""
+    cleaned = wording.clean(text)
+    assert cleaned == wording.clean(cleaned)
+    assert not any(ord(character) < 32 or 0xE000 <= ord(character) <= 0xF8FF for character in cleaned)
+    assert "\u202e" not in cleaned

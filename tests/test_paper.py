@@ -1,0 +1,382 @@
+"""The paper: text, PDF and page."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import synthetic_study
+import typst
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from takeoff import facts, figures, paper, prose, typeset, wording
+from takeoff.errors import TakeoffError
+from takeoff.facts import Results
+from takeoff.study import load_study
+
+REPORTS = Path(__file__).parents[1] / "reports"
+CLAIMS = ("plateau", "bigger_is_better", "keeps_improving", "unclear_when_small")
+NASTY = [
+    'quote " and \\ backslash',
+    "#panic() $x$ *bold* _it_ `raw` @ref <label>",
+    "<script>alert('x')</script> & <b>",
+    "\u05e8\u05e9\u05ea \u0627\u0644\u0634\u0628\u0643\u0629 \u202eturned",
+    "{{ seven }} << num('x') >> <% if %> //comment /* here */",
+]
+
+
+@cache
+def results() -> Results:
+    return synthetic_study.results()
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with small stand-ins for all figures."""
+    folder = tmp_path_factory.mktemp("figures")
+    blank = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><g id="mlp_small:x:line"/></svg>'
+    for name in ("learning_curves", "fitted_curves", "last_doublings", "differences", "agreement", "cost"):
+        (folder / f"{name}.svg").write_text(blank)
+    return folder
+
+
+def written(some: Results) -> str:
+    """The Typst source of the paper."""
+    return prose.write_typst(REPORTS, facts.build(some), paper.context(some))
+
+
+def read(some: Results, drawn: Path, work: Path) -> str:
+    """What a reader of the page reads, as one line."""
+    work.mkdir()
+    svg = {file.stem: file.read_text() for file in drawn.iterdir()}
+    paper._fill(work, written(some), svg, b"{}", REPORTS)
+    return plain(typeset.to_html(work).content)
+
+
+def plain(page: str) -> str:
+    text = re.sub(r"<(script|style|svg).*?</\1>", " ", page, flags=re.DOTALL)
+    text = re.sub(r"</(p|h\d|td|th|li|figcaption|div)>", " ", text)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", text)).split())
+
+
+def tidy(text: str) -> list[str]:
+    """Marks of a sentence that was put together badly."""
+    patterns = (r"\s[,.;:)]", r"\(\s", r"[,;:]\s*[.,;]", r"\.\.", r"[a-z)]\.[A-Z]", r"\b([A-Za-z]+) \1\b",
+                r"\bNone\b", r"\bnan\b", r"\b\w+_\w+\b", r"\ban? (?=[,.])")  # fmt: skip
+    found = []
+    text = text.split(" References ")[0]
+    for pattern in patterns:
+        found += [text[max(0, m.start() - 40) : m.end() + 20] for m in re.finditer(pattern, text)]
+    return found
+
+
+# The whole report
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of the synthetic study with its real figures, beside a second one."""
+    folder = tmp_path_factory.mktemp("reports")
+    learners = load_study(synthetic_study.config()).ladder()
+    some = results()
+    titles = {name: sheet["title"] for name, sheet in some.sheets.items()}
+    for name, figure in {
+        "learning_curves": figures.learning_curves(some.curves, learners, titles),
+        "fitted_curves": figures.fitted_curves(some.curves, some.forecast, learners, titles),
+        "last_doublings": figures.last_doublings(some.last_doublings, learners, titles, 0.05),
+        "differences": figures.differences(some.differences, learners, titles),
+        "agreement": figures.agreement(some.agreement, titles, 2),
+        "cost": figures.cost(some.curves, learners, titles),
+    }.items():
+        figures.save(figure, folder / "figures" / f"{name}.svg", name)
+    for out in ("one", "elsewhere/two"):
+        paper.render(some, folder / "figures", REPORTS, folder / out)
+    return folder / "one"
+
+
+def test_same_results_give_the_same_bytes(report: Path) -> None:
+    """Two renders into different folders are equal, file by file, and name no folder."""
+    other = report.parent / "elsewhere" / "two"
+    files = sorted(path.relative_to(report) for path in report.rglob("*") if path.is_file())
+    assert len(files) == 3 + 6 + len(paper.TABLES)
+    for file in files:
+        content = (report / file).read_bytes()
+        assert content == (other / file).read_bytes(), file
+        assert str(report.parent).encode() not in content
+    assert not [path for path in report.parent.iterdir() if path.name.startswith(".")]
+
+
+def test_page_has_every_figure_and_loads_nothing(report: Path) -> None:
+    """Each figure is an SVG within the page; nothing is fetched; the file is small."""
+    page = (report / "report.html").read_text()
+    assert page.count("<svg ") == 6
+    assert page.count('role="img" aria-label="') == 6
+    assert not re.search(r"(?:src|srcset|data)=[\"']?(?:https?:)?//", page)
+    assert not re.search(r"<link|@import|url\(\s*[\"']?(?:https?:|//|data:)", page)
+    assert len(page.encode()) < 400_000
+
+
+def test_ids_in_the_page_are_unique_and_links_lead_somewhere(report: Path) -> None:
+    """No id occurs twice, and every link and reference within the page has its target."""
+    page = (report / "report.html").read_text()
+    ids = re.findall(r'\sid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    targets = re.findall(r'href="#([^"]+)"', page) + re.findall(r"url\(#([^)]+)\)", page)
+    assert set(targets) <= set(ids)
+
+
+def test_page_colours_follow_the_reader(report: Path) -> None:
+    """Text in figures takes the page's colour, and learners have colours for dark pages."""
+    page = (report / "report.html").read_text()
+    assert figures.INK not in "".join(re.findall(r"<svg.*?</svg>", page, re.DOTALL))
+    looks = figures.looks(load_study(synthetic_study.config()).ladder())
+    for i, look in enumerate(looks.values()):
+        assert f"var(--series-{i},{look.colour})" in page
+        assert f"--series-{i}:{look.dark};" in page
+
+
+def test_pdf_is_tagged_archival_and_carries_the_numbers(report: Path) -> None:
+    """The PDF claims PDF/A-3a and PDF/UA-1 (Typst refuses what breaks them) and holds report.json."""
+    content = (report / "report.pdf").read_bytes()
+    assert content.startswith(b"%PDF")
+    assert b"pdfuaid:part" in content and b"pdfaid:part" in content
+    assert b"report.json" in content
+
+
+def test_numbers_in_the_page_are_facts_of_the_report(report: Path) -> None:
+    """Every number shown with a source is in report.json with the same text."""
+    page = (report / "report.html").read_text()
+    known = {fact["id"]: fact["text"] for fact in json.loads((report / "report.json").read_text())["facts"]}
+    shown = re.findall(r'<data class="num" value="([^"]*)"[^>]*data-fact="([^"]+)"', page)
+    assert len(shown) > 100
+    for text, fact_id in shown:
+        assert html.unescape(text) == known[fact_id]
+
+
+def test_prose_has_no_seams(report: Path) -> None:
+    """No doubled words, stray spaces before commas, or names of variables in the text."""
+    page = (report / "report.html").read_text()
+    assert tidy(plain(page[page.index("<main") :])) == []
+
+
+def test_failure_leaves_the_old_report_alone(report: Path, drawn: Path, tmp_path: Path) -> None:
+    """When the paper can't be made, nothing of the last one is touched."""
+    out = tmp_path / "report"
+    shutil.copytree(report, out)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    broken = shutil.copytree(drawn, tmp_path / "broken")
+    (broken / "cost.svg").write_text("<svg")
+    with pytest.raises(TakeoffError, match=r"cost\.svg"):
+        paper.render(results(), broken, REPORTS, out)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_figures_of_an_older_paper_go(report: Path, drawn: Path, tmp_path: Path) -> None:
+    """A figure that the paper no longer shows does not stay behind."""
+    out = tmp_path / "report"
+    shutil.copytree(report, out)
+    some = synthetic_study.results(synthetic_study.config(claims=["plateau"]))
+    paper.render(some, drawn, REPORTS, out)
+    names = {path.stem for path in (out / "figures").iterdir()}
+    assert names == {"learning_curves", "fitted_curves", "last_doublings", "cost"}
+
+
+# What the text says
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_text_follows_the_verdict(claim: str, drawn: Path, tmp_path: Path) -> None:
+    """Each verdict has its own words, in the section and in the abstract, without seams."""
+    abstracts, sections = set(), set()
+    for verdict in facts.VERDICTS:
+        some = replace(results(), claims=synthetic_study.with_verdict(results(), claim, verdict))
+        text = read(some, drawn, tmp_path / verdict)
+        assert tidy(text) == [], verdict
+        abstracts.add(text[: text.index("Introduction")])
+        section = next(part for part in re.split(r"3\.\d ", text)[2:] if verdict in part[:1500])
+        sections.add(section)
+    assert len(abstracts) == len(sections) == 3
+
+
+def test_text_names_who_breaks_a_claim(drawn: Path, tmp_path: Path) -> None:
+    """A refuted claim names the learner and the data set, with effect and interval, by label."""
+    claims = synthetic_study.with_verdict(results(), "plateau", "refuted")
+    text = read(replace(results(), claims=claims), drawn, tmp_path / "work")
+    part = next(claim for claim in claims["claims"] if claim["claim"] == "plateau")["parts"][0]
+    effect = facts.build(results())[facts.part_id("plateau", part)]
+    assert f"logistic regression on Fashion-MNIST ({effect.text}, interval {effect.interval})" in text
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        {"claims": []},
+        {"claims": ["unclear_when_small"]},
+        {"datasets": ["spam"]},
+        {"datasets": ["fashion_mnist"]},
+        {"learners": ["logistic_regression", "mlp_small", "mlp_large"]},
+        {"learners": ["mlp_small", "mlp_medium"]},
+        {"learners": ["logistic_regression", "gradient_boosting"]},
+        {"learners": ["mlp_large"], "datasets": ["fashion_mnist"]},
+    ],
+    ids=str,
+)
+def test_smaller_studies_read_well(use: dict[str, Any], drawn: Path, tmp_path: Path) -> None:
+    """Whatever a study drops, the text speaks only of what is there."""
+    some = synthetic_study.results(synthetic_study.config(**use))
+    text = read(some, drawn, tmp_path / "work")
+    assert tidy(text) == []
+    if use.get("datasets") == ["fashion_mnist"]:
+        assert "Spam" not in text and "best possible decision" not in text
+    if "svm_rbf" not in use.get("learners", ["svm_rbf"]):
+        assert "ring" not in text.split() and "Gaps" not in text
+    if "learners" in use and not any(name.startswith("mlp") for name in use["learners"]):
+        assert "AdamW" not in text and "convolutional" not in text
+
+
+def test_a_part_without_an_estimate_gives_its_reason(drawn: Path, tmp_path: Path) -> None:
+    """Where nothing could be estimated, the text says why instead of a number."""
+    claims = synthetic_study.with_verdict(results(), "plateau", "undecided")
+    part = claims["claims"][0]["parts"][0]
+    part |= dict.fromkeys(("effect", "low", "high", "p_for", "p_against"))
+    part["reason"] = "a test error of zero has no relative reduction"
+    text = read(replace(results(), claims=claims), drawn, tmp_path / "work")
+    assert "logistic regression on Fashion-MNIST (a test error of zero has no relative" in text
+
+
+def test_a_study_may_ask_its_own_question(drawn: Path, tmp_path: Path) -> None:
+    """`question` in the config opens the abstract and the introduction."""
+    study = dict(results().study) | {"question": "Shall we label another thousand mails?"}
+    text = read(replace(results(), study=study), drawn, tmp_path / "work")
+    assert text.count("Shall we label another thousand mails?") == 2
+
+
+# Failing loudly
+
+
+def test_missing_fact_names_id_and_template(tmp_path: Path) -> None:
+    """A template that asks for a fact that isn't there fails, naming both."""
+    (tmp_path / "paper.typ.j2").write_text('Error: << num("spam.nobody.error") >>')
+    with pytest.raises(TakeoffError, match=r"paper\.typ\.j2: there is no fact 'spam\.nobody\.error'"):
+        prose.write_typst(tmp_path, facts.build(results()), {})
+
+
+def test_missing_fact_in_an_included_template_names_that_template(tmp_path: Path) -> None:
+    """The template named is the one with the mistake, not the one that includes it."""
+    (tmp_path / "paper.typ.j2").write_text('<% include "part.typ.j2" %>')
+    (tmp_path / "part.typ.j2").write_text('<< estimate("no.such") >>')
+    with pytest.raises(TakeoffError, match=r"reports/part\.typ\.j2"):
+        prose.write_typst(tmp_path, facts.build(results()), {})
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("<< nothing >>", "'nothing' is undefined"),
+        ("<< study.titel >>", "titel"),
+        ("<% if %>", "Expected an expression"),
+        ('<% include "gone.typ.j2" %>', r"gone\.typ\.j2"),
+        ("<< learners|length >>", "neither text nor a fact"),
+        ("<< 3 >>", "neither text nor a fact"),
+    ],
+)
+def test_broken_templates_are_reported(template: str, message: str, tmp_path: Path) -> None:
+    """Unknown variables, syntax errors, and numbers that are no facts fail the build."""
+    (tmp_path / "paper.typ.j2").write_text(template)
+    with pytest.raises(TakeoffError, match=message):
+        prose.write_typst(tmp_path, facts.build(results()), paper.context(results()))
+
+
+def test_typst_warnings_fail_the_build(tmp_path: Path) -> None:
+    """What Typst would silently leave out of the page is an error."""
+    (tmp_path / "paper.typ").write_text("#grid(columns: 2)[lost][content]")
+    with pytest.raises(TakeoffError, match="HTML"):
+        typeset.to_html(tmp_path)
+
+
+def test_inaccessible_pdf_fails_the_build(tmp_path: Path) -> None:
+    """A formula without alternative text is not PDF/UA-1."""
+    (tmp_path / "paper.typ").write_text('#set document(title: "t")\n= A\n$ x^2 $')
+    with pytest.raises(TakeoffError, match="PDF"):
+        typeset.to_pdf(tmp_path)
+
+
+# No typed numbers
+
+
+def test_our_own_templates_type_no_number() -> None:
+    """The lint passes on the templates that are shipped."""
+    prose.check_prose(REPORTS)
+
+
+def test_planted_number_fails_with_file_and_line(tmp_path: Path) -> None:
+    """A number typed into a section is found, with file, line and text."""
+    reports = shutil.copytree(REPORTS, tmp_path / "reports")
+    section = reports / "sections" / "limitations.typ.j2"
+    lines = section.read_text().splitlines()
+    section.write_text("\n".join([*lines[:6], "We saw 12.5 percent.", *lines[6:]]))
+    with pytest.raises(TakeoffError, match=r"sections/limitations\.typ\.j2:7: the number 12\.5"):
+        prose.check_prose(reports)
+
+
+@pytest.mark.parametrize(
+    ("template", "typed"),
+    [
+        ("about 3,000 labels", ["3,000"]),
+        ("= Heading 7", ["7"]),
+        ("#fig(\"id4\", width: 90%, [caption with 6])", ["6"]),
+        ("#f(alt: <% filter quoted %>alt 8<% endfilter %>)", ["8"]),
+        ("#strong[body 9] #f(1)[and 2](3)[ 4]", ["9", "2", "4"]),
+        ("#text(9pt)[#emph[inner 5]]", ["5"]),
+        ("https://example.org/10", ["10"]),
+        ("#let a = 5pt\nb", []),
+        ("#set text(size: 9pt)\n#counter(page).update(0)", []),
+        ('<< num("x.5") >> <% set y = 3 %> <# 4 \n 5 #>', []),
+        ("$x^2$ `code 3` ```sh\nrun 4\n``` @fig-2 <tab-3> // 7", []),
+        ("#table(columns: 3, [a], [b])", []),
+        ("#if x { f(1) } else { [text 2] }\nend 3", ["2", "3"]),
+    ],
+)
+def test_lint_tells_prose_from_code(template: str, typed: list[str]) -> None:
+    """Digits count in what a reader reads, and nowhere else."""
+    assert [number for _, number in prose.typed_numbers(template)] == typed
+
+
+# Strings from users
+
+
+def test_nasty_strings_reach_the_reader_unharmed(drawn: Path, tmp_path: Path) -> None:
+    """Labels and titles with quotes, markup, tags or right-to-left text are shown as they are."""
+    raw = synthetic_study.config()
+    for learner, label in zip(raw["learners"].values(), NASTY, strict=False):
+        learner["label"] = label
+    raw["title"] = NASTY[0] + NASTY[2]
+    some = synthetic_study.results(raw)
+    sheets = {name: dict(sheet) | {"title": NASTY[1], "task": NASTY[2], "description": NASTY[4]}
+              for name, sheet in some.sheets.items()}  # fmt: skip
+    paper.render(replace(some, sheets=sheets), drawn, REPORTS, tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text()
+    text = plain(page[page.index("<main") :])
+    for string in NASTY:
+        assert " ".join(wording.clean(string).split()) in text
+    assert page.count("<script") == 1
+    assert html.unescape(page[page.index("<title>") + 7 : page.index("</title>")]) == raw["title"]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(max_size=40))
+def test_any_string_is_a_literal(string: str) -> None:
+    """Typst shows any string as it is, and neither evaluates nor refuses it."""
+    document = f'#set document(title: "t")\n= A\nx{prose.shown(string)}y'
+    shown = typst.Compiler(document.encode(), ignore_system_fonts=True).compile(format="html")
+    found = re.search(r"<p>x(.*)y</p>", shown.decode(), re.DOTALL)
+    assert found
+    assert html.unescape(found[1]).split() == wording.clean(string).split()
