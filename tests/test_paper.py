@@ -67,6 +67,12 @@ def plain(page: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", "", text)).split())
 
 
+def section(text: str, number: int) -> str:
+    """The text on one claim."""
+    start = text.index(f" 3.{number} ")
+    return re.split(r" 3\.\d | 4 What", text[start + 1 :])[0]
+
+
 def tidy(text: str) -> list[str]:
     """Marks of a sentence that was put together badly."""
     patterns = (r"\s[,.;:)]", r"\(\s", r"[,;:]\s*[.,;]", r"\.\.", r"[a-z)]\.[A-Z]", r"\b([A-Za-z]+) \1\b",
@@ -201,8 +207,7 @@ def test_text_follows_the_verdict(claim: str, drawn: Path, tmp_path: Path) -> No
         text = read(some, drawn, tmp_path / verdict)
         assert tidy(text) == [], verdict
         abstracts.add(text[: text.index("Introduction")])
-        section = next(part for part in re.split(r"3\.\d ", text)[2:] if verdict in part[:1500])
-        sections.add(section)
+        sections.add(section(text, CLAIMS.index(claim) + 1))
     assert len(abstracts) == len(sections) == 3
 
 

@@ -11,7 +11,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +56,93 @@ def train_curve(chosen: argparse.Namespace) -> None:
 
     learner = learners.load(chosen.settings["fit"]["kind"])
     data = Dataset.load(chosen.data)
-    write_csv(chosen.runs, train_curve(chosen.settings, data, learner, CellStore(chosen.cells)))
+    write_csv(chosen.out, train_curve(chosen.settings, data, learner, CellStore(chosen.cells)))
 
 
-def download_folder() -> Path:
-    """Where downloads are kept: $TAKEOFF_CACHE, or the user's cache folder."""
-    from platformdirs import user_cache_path
+def fit_curves(chosen: argparse.Namespace) -> None:
+    """Average the repeats and fit a power law with a floor to every curve."""
+    from takeoff import fits
+    from takeoff.files import write_csv
+    from takeoff.runs import read_runs
 
-    return Path(os.environ.get("TAKEOFF_CACHE") or user_cache_path("takeoff"))
+    settings = chosen.settings
+    runs = read_runs(chosen.runs, settings["design"])
+    level = settings["level"]
+    fitted = fits.fit_curves(
+        runs, level=level, bootstrap=settings["bootstrap"], seed=settings["seed"]
+    )
+    write_csv(chosen.out / "curves.csv", fits.summarise(runs, level))
+    write_csv(chosen.out / "fits.csv", fitted.parameters)
+    write_csv(chosen.out / "forecast.csv", fitted.forecast)
+
+
+def check_claims(chosen: argparse.Namespace) -> None:
+    """Hold the claims against the runs."""
+    from takeoff import claims
+    from takeoff.files import write_csv, write_json
+    from takeoff.runs import read_runs
+
+    settings = chosen.settings
+    found = claims.check(
+        read_runs(chosen.runs, settings["design"]),
+        [claims.Learner(**learner) for learner in settings["learners"]],
+        claims.ClaimSettings(level=settings["level"], **settings["claims"]),
+    )
+    write_csv(chosen.out / "last_doublings.csv", found.last_doublings)
+    write_csv(chosen.out / "differences.csv", found.differences)
+    write_csv(chosen.out / "agreement.csv", found.agreement)
+    write_json(chosen.out / "claims.json", found.claims)
+
+
+def plot_figures(chosen: argparse.Namespace) -> None:
+    """Draw every figure of the paper."""
+    from takeoff import figures
+    from takeoff.files import read_csv
+
+    learners, claims = chosen.settings["learners"], chosen.settings["claims"]
+    sheets = _sheets(chosen.results, chosen.settings["datasets"])
+    titles = {name: sheet["title"] for name, sheet in sheets.items()}
+    bayes = {name: sheet["bayes_error"] for name, sheet in sheets.items()}
+    tables = {
+        path.stem: read_csv(path)
+        for folder in ("fits", "claims")
+        for path in sorted((chosen.results / folder).glob("*.csv"))
+    }
+    curves, forecast = tables["curves"], tables["forecast"]
+    reductions = tables["last_doublings"]
+    drawn = {
+        "learning_curves": figures.learning_curves(curves, learners, titles, bayes),
+        "fitted_curves": figures.fitted_curves(curves, forecast, learners, titles),
+        "last_doublings": figures.last_doublings(reductions, learners, titles, claims["margin"]),
+        "differences": figures.differences(tables["differences"], learners, titles),
+        "agreement": figures.agreement(tables["agreement"], titles, claims["small_m"]),
+        "cost": figures.cost(curves, learners, titles),
+    }
+    for name, figure in drawn.items():
+        figures.save(figure, chosen.out / f"{name}.svg", name)
+
+
+def render_report(chosen: argparse.Namespace) -> None:
+    """Write the paper: report.html, report.pdf, report.json, figures and tables."""
+    from takeoff import paper
+    from takeoff.facts import Results
+    from takeoff.files import read_csv, read_json
+    from takeoff.runs import read_runs
+
+    study, folder = chosen.settings["study"], chosen.results
+    results = Results(
+        study=study,
+        sheets=_sheets(folder, study["use"]["datasets"]),
+        runs=read_runs(chosen.runs, chosen.settings["design"]),
+        curves=read_csv(folder / "fits/curves.csv"),
+        fits=read_csv(folder / "fits/fits.csv"),
+        forecast=read_csv(folder / "fits/forecast.csv"),
+        last_doublings=read_csv(folder / "claims/last_doublings.csv"),
+        differences=read_csv(folder / "claims/differences.csv"),
+        agreement=read_csv(folder / "claims/agreement.csv"),
+        claims=read_json(folder / "claims/claims.json"),
+    )
+    paper.render(results, folder / "figures", chosen.reports, folder / "report")
 
 
 def write_schema(chosen: argparse.Namespace) -> None:
@@ -74,22 +153,43 @@ def write_schema(chosen: argparse.Namespace) -> None:
     write_json(chosen.out, Study.model_json_schema())
 
 
+def download_folder() -> Path:
+    """Where downloads are kept: $TAKEOFF_CACHE, or the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    return Path(os.environ.get("TAKEOFF_CACHE") or user_cache_path("takeoff"))
+
+
+def _sheets(results: Path, names: Sequence[str]) -> dict[str, Any]:
+    from takeoff.files import read_json
+
+    return {name: read_json(results / f"data/{name}.json") for name in names}
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="takeoff", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="takeoff",
+        description="Would more labelled data or a bigger network help, by how much, until when?",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: Any, *paths: str) -> argparse.ArgumentParser:
+    def command(run: Callable[[argparse.Namespace], None], *paths: str, runs: bool = False) -> None:
+        """Add the command that is named after its function."""
+        name = run.__name__.replace("_", "-").removeprefix("write-")
         added = commands.add_parser(name, help=run.__doc__, description=run.__doc__)
         added.set_defaults(run=run)
         for path in paths:
             added.add_argument(f"--{path}", type=Path, required=True)
-        return added
+        if runs:
+            added.add_argument("--runs", type=Path, nargs="+", required=True)
+        if run is not write_schema:
+            added.add_argument("--settings", type=json.loads, required=True, metavar="JSON")
 
-    def study_part(added: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        added.add_argument("--settings", type=json.loads, required=True, help="as JSON")
-        return added
-
-    study_part(command("prepare-dataset", prepare_dataset, "data", "sheet"))
-    study_part(command("train-curve", train_curve, "data", "cells", "runs"))
-    command("schema", write_schema, "out")
+    command(prepare_dataset, "data", "sheet")
+    command(train_curve, "data", "cells", "out")
+    command(fit_curves, "out", runs=True)
+    command(check_claims, "out", runs=True)
+    command(plot_figures, "results", "out")
+    command(render_report, "results", "reports", runs=True)
+    command(write_schema, "out")
     return parser

@@ -66,6 +66,7 @@ class LearnerView:
         label: As in tables.
         named: The label as it stands in a sentence.
         key: The name of the hyper-parameter that is tuned.
+        is_shallow: Whether it is a network with a single hidden layer.
     """
 
     name: str
@@ -74,6 +75,7 @@ class LearnerView:
     kind: str
     is_network: bool
     key: str
+    is_shallow: bool
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,12 @@ class PartView:
 
 @dataclass(frozen=True)
 class ClaimView:
-    """A claim with its parts, the clearest first."""
+    """A claim with its parts, the clearest first; `measured` if any of them has an estimate."""
 
     id: str
     verdict: str
     reason: str | None
+    measured: bool
     parts: list[PartView]
     supported: list[PartView] = field(default_factory=list)
     refuted: list[PartView] = field(default_factory=list)
@@ -177,6 +180,7 @@ def context(results: Results) -> dict[str, Any]:
         "version": takeoff.__version__,
         "datasets": list(datasets.values()),
         "learners": list(learners.values()),
+        "traditional": [learner for learner in learners.values() if not learner.is_network],
         "networks": [learner for learner in learners.values() if learner.is_network],
         "capped": _capped(results, datasets, learners),
         "claims": [_claim(claim, datasets, learners) for claim in results.claims_in_use],
@@ -197,6 +201,7 @@ def _learner(results: Results, name: str) -> LearnerView:
         kind=settings["kind"],
         is_network=settings["kind"] == "mlp",
         key=next(iter(settings["grid"])),
+        is_shallow=len(settings.get("hidden", ())) == 1,
     )
 
 
@@ -251,6 +256,7 @@ def _claim(
         id=claim["claim"],
         verdict=claim["verdict"],
         reason=claim.get("reason"),
+        measured=any(part["effect"] is not None for part in claim["parts"]),
         parts=parts,
         **{word: [part for part in parts if part.verdict == word] for word in facts.VERDICTS},
     )
