@@ -205,6 +205,7 @@ def with_verdict(results: Results, claim: str, verdict: str) -> dict[str, Any]:
         entry["verdict"] = verdict
         others = {"supported": [], "undecided": ["supported"],
                   "refuted": ["supported", "undecided"]}[verdict]  # fmt: skip
-        for part, kind in zip(entry["parts"], [verdict, *others, *["supported"] * 99], strict=False):
+        kinds = [verdict, *others, *["supported"] * 99]
+        for part, kind in zip(entry["parts"], kinds, strict=False):
             part["verdict"] = kind
     return forced

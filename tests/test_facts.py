@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from functools import cache
 
 import pytest
@@ -51,7 +52,7 @@ def test_a_capped_learner_speaks_of_its_own_largest_m() -> None:
 
 def test_missing_fact_is_named_with_the_nearest_one() -> None:
     """An unknown id is an error that names it and what was probably meant."""
-    with pytest.raises(TakeoffError, match=r"spam\.mlp_large\.eror_at_max.*did you mean.*error_at_max"):
+    with pytest.raises(TakeoffError, match=r"'spam\.mlp_large\.eror_at_max'.*mean '.*error_at_max"):
         built()["spam.mlp_large.eror_at_max"]
 
 
@@ -88,7 +89,7 @@ def test_forecast_lies_between_its_neighbours() -> None:
         for name in ("error_at_max", "twice.error", "four_times.error")
     )
     assert now and twice and later
-    assert now > twice > later > built()["fashion_mnist.mlp_large.fit.floor"].value  # type: ignore[operator]
+    assert now > twice > later > built()["fashion_mnist.mlp_large.fit.floor"].value
 
 
 def test_intervals_of_errors_stay_within_zero_and_one() -> None:
@@ -107,11 +108,11 @@ def test_percentages_have_three_significant_digits(value: float, text: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("p", "text"), [(0.0, "<\u00a00.001"), (0.00099, "<\u00a00.001"), (0.0494, "0.049"), (1.0, "1.000")]
+    ("p", "text"), [(0.0, "< 0.001"), (0.00099, "< 0.001"), (0.0494, "0.049"), (1.0, "1.000")]
 )
 def test_small_p_values_are_bounded(p: float, text: str) -> None:
     """A p-value is never printed as zero."""
-    assert wording.p_value(p) == text
+    assert wording.p_value(p).replace("\u00a0", " ") == text
 
 
 @pytest.mark.parametrize(
@@ -156,8 +157,7 @@ def test_decimals_can_be_read_back(value: float, decimals: int) -> None:
 
 @given(st.text())
 def test_clean_text_is_one_line_without_controls(text: str) -> None:
-    """What is cleaned has nothing that XML or PDF refuses, and cleaning it again changes nothing."""
+    """Clean text has nothing that XML or PDF refuses; cleaning it again changes nothing."""
     cleaned = wording.clean(text)
     assert cleaned == wording.clean(cleaned)
-    assert not any(ord(character) < 32 or 0xE000 <= ord(character) <= 0xF8FF for character in cleaned)
-    assert "\u202e" not in cleaned
+    assert not re.search("[\x00-\x1f\x7f\ue000-\uf8ff\u202a-\u202e]", cleaned)

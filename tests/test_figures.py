@@ -30,7 +30,7 @@ def results() -> Results:
 def ladder(**labels: str) -> list[dict[str, Any]]:
     """The learners, with some labels replaced."""
     learners = load_study(synthetic_study.config()).ladder()
-    return [learner | {"label": labels.get(learner["name"], learner["label"])} for learner in learners]
+    return [one | {"label": labels.get(one["name"], one["label"])} for one in learners]
 
 
 def drawn(some: Results, learners: list[dict[str, Any]]) -> Iterator[tuple[str, Figure]]:
@@ -174,7 +174,8 @@ def test_round_ticks_are_few_and_inside(low: float, ratio: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "label", ["a $x$ b", "<script>&\"'", "100 % \\alpha {}", "\u05d0\u05d1\u05d2", "\u6f22\u5b57", "a\x00b"]
+    "label",
+    ["a $x$ b", "<script>&\"'", "100 % \\alpha {}", "\u05d0\u05d1\u05d2", "\u6f22\u5b57", "a\x00b"],
 )
 def test_any_label_is_drawn_as_it_is(tmp_path: Path, label: str) -> None:
     """No label is read as a formula or as markup; the file stays well-formed."""

@@ -123,9 +123,9 @@ class Facts:
 
 def build(results: Results) -> Facts:
     """All facts about a study's results."""
-    groups = (_study, _data_sets, _learners, _chosen, _errors, _fits, _forecasts, _reductions, _agreement)
-    facts = [fact for group in groups for fact in group(results)]
-    return Facts([*facts, *_differences(results), *_claims(results)])
+    about = (_study, _data_sets, _learners)
+    measured = (_chosen, _errors, _fits, _forecasts, _reductions, _agreement, _differences)
+    return Facts(fact for group in (*about, *measured, _claims) for fact in group(results))
 
 
 # One fact
@@ -197,7 +197,8 @@ def _count(fact_id: str, value: float, source: tuple[str, str]) -> Fact:
 
 def _text(fact_id: str, text: str, source: tuple[str, str]) -> Fact:
     """Something that is printed like a number but isn't one: a version, a grid of settings."""
-    return Fact(fact_id, None, None, None, "text", text, None, dict(zip(("file", "select"), source, strict=True)))
+    where = {"file": source[0], "select": source[1]}
+    return Fact(fact_id, None, None, None, "text", text, None, where)
 
 
 def _ends(row: Mapping[str, Any] | pd.Series[Any], name: str = "") -> tuple[Any, Any]:
@@ -276,15 +277,15 @@ def _data_sets(results: Results) -> Iterator[Fact]:
 def _learners(results: Results) -> Iterator[Fact]:
     for name in results.learners:
         settings = results.study["learners"][name]
-        where = f"learners.{name}"
-        for key, values in settings["grid"].items():
-            grid = wording.joined([wording.plain_number(value) for value in sorted(values)])
-            yield _text(f"{name}.grid.{key}", grid, ("config", f"{where}.grid.{key}"))
+        key, grid = next(iter(settings["grid"].items()))
+        tried = wording.joined([wording.plain_number(value) for value in sorted(grid)])
+        yield _text(f"{name}.grid.{key}", tried, ("config", f"learners.{name}.grid.{key}"))
         if "hidden" in settings:
             hidden = wording.joined([wording.count(width) for width in settings["hidden"]])
-            yield _text(f"{name}.hidden", hidden, ("config", f"{where}.hidden"))
+            yield _text(f"{name}.hidden", hidden, ("config", f"learners.{name}.hidden"))
         if "max_trees" in settings:
-            yield _count(f"{name}.max_trees", settings["max_trees"], ("config", f"{where}.max_trees"))
+            source = ("config", f"learners.{name}.max_trees")
+            yield _count(f"{name}.max_trees", settings["max_trees"], source)
 
 
 # What was measured
@@ -300,30 +301,29 @@ def _chosen(results: Results) -> Iterator[Fact]:
         name = f"{dataset}.{learner}"
         yield _text(f"{name}.chosen", ", ".join(shown), source)
         at_edge = sum(value in (min(grid), max(grid)) for value in chosen) / len(chosen)
-        yield _fact(f"{name}.at_edge", at_edge, wording.percent, "share", source, decimals=lambda _: 0)
+        yield _share(f"{name}.at_edge", at_edge, source)
 
 
 def _errors(results: Results) -> Iterator[Fact]:
     for (dataset, learner), curve in results.curves.groupby(["dataset", "learner"], sort=True):
         name, file = f"{dataset}.{learner}", f"runs/{dataset}/{learner}.csv"
         for _, row in curve.iterrows():
-            yield from _error(f"{name}.error.{row['m']}", row, file)
-            cost = (file, f"mean seconds where m = {row['m']}")
-            yield _fact(f"{name}.seconds.{row['m']}", row["seconds"], wording.duration, "seconds", cost)
+            yield from _mean(f"{name}.%s.{row['m']}", row, file)
         last = curve.sort_values("m").iloc[-1]
         yield _count(f"{name}.m_max", last["m"], (file, "largest m"))
-        yield from _error(f"{name}.error_at_max", last, file)
-        cost = (file, f"mean seconds where m = {last['m']}")
-        yield _fact(f"{name}.seconds_at_max", last["seconds"], wording.duration, "seconds", cost)
-    largest = results.runs.sort_values("m").groupby(["dataset", "learner"], sort=True).tail(1)
-    for _, row in largest.iterrows():
-        name, file = f"{row['dataset']}.{row['learner']}", f"runs/{row['dataset']}/{row['learner']}.csv"
-        yield _count(f"{name}.n_params", row["n_params"], (file, f"n_params where m = {row['m']}"))
+        yield from _mean(f"{name}.%s_at_max", last, file)
+    for (dataset, learner), runs in results.runs.groupby(["dataset", "learner"], sort=True):
+        at_max = runs[runs["m"] == runs["m"].max()]
+        source = (f"runs/{dataset}/{learner}.csv", "mean n_params at the largest m")
+        yield _count(f"{dataset}.{learner}.n_params", float(at_max["n_params"].mean()), source)
 
 
-def _error(fact_id: str, row: pd.Series[Any], file: str) -> Iterator[Fact]:
+def _mean(fact_id: str, row: pd.Series[Any], file: str) -> Iterator[Fact]:
+    """Mean error and cost of the repeats at one m; `fact_id` has a place for which of them."""
     source = (file, f"mean test_error where m = {row['m']}")
-    yield _share(fact_id, row["test_error"], source, _ends(row))
+    yield _share(fact_id % "error", row["test_error"], source, _ends(row))
+    source = (file, f"mean seconds where m = {row['m']}")
+    yield _fact(fact_id % "seconds", row["seconds"], wording.duration, "seconds", source)
 
 
 def _fits(results: Results) -> Iterator[Fact]:

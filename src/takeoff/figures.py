@@ -1,9 +1,7 @@
 """The figures: frames in, a figure out.
 
-A figure shows one panel per data set. A learner looks the same in all of them: networks are one
-family of blues, drawn solid and the stronger the larger the network; traditional learners have a
-hue and a dash pattern each. Text is drawn in one colour (`INK`), which a page can replace by its
-own; so can the learners' colours, which have a twin for dark pages.
+A figure shows one panel per data set, and a learner looks the same in all of them (see
+`takeoff.looks`).
 """
 
 from __future__ import annotations
@@ -12,17 +10,17 @@ import functools
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import matplotlib as mpl
-from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
 from takeoff.files import replacing
+from takeoff.looks import INK, STYLE, Learners, Look, looks
 from takeoff.wording import MINUS, clean, count, percent, plain_number, plain_percent
 
 if TYPE_CHECKING:
@@ -30,95 +28,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 P = ParamSpec("P")
-Learners = Sequence[Mapping[str, Any]]  # as in `Study.ladder`: name, label, family, rank
 Titles = Mapping[str, str]  # data set -> the name readers see, in the paper's order
 
-INK = "#1b1f24"
-NETWORKS = ("#56a0d8", "#1f6db3", "#0a2f6b")  # small to large
-NETWORKS_DARK = ("#4583b8", "#7db9ee", "#d5eaff")
-TRADITIONAL = ("#c8500a", "#00805c", "#a8468c", "#8a6a00", "#6b6b6b", "#b3263a")
-TRADITIONAL_DARK = ("#ff9d57", "#3fc79b", "#e48fcb", "#d8b23c", "#b4b4b4", "#ff8591")
-DASHES = ("5 1.6", "2.2 1.2", "6 1.4 1.4 1.4", "1.1 1.1", "8 2", "4 1.2 1 1.2 1 1.2")
-NETWORK_MARKERS = ("o", "s", "D", "p", "h", "8")
-TRADITIONAL_MARKERS = ("^", "v", "P", "X", "<", ">")
+TICK_STEPS: Sequence[Sequence[float]] = (  # from sparse to dense, within a decade
+    (1,),
+    (1, 3),
+    (1, 2, 5),
+    (1, 1.5, 2, 3, 5, 7),
+    (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8),
+)
 VERDICTS = {  # shape and fill, so that no verdict is told by colour alone
     "supported": ("o", True, "as claimed"),
     "undecided": ("o", False, "undecided"),
     "refuted": ("X", True, "the other way round"),
 }
-
-STYLE: dict[str, Any] = {
-    # Verdana has the same widths as DejaVu Sans and is there where DejaVu isn't.
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans", "Verdana"],
-    "text.hinting": "none",  # widths as browsers have them
-    "font.size": 8.5,
-    "axes.titlesize": 9.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.labelsize": 8.5,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "legend.fontsize": 8.5,
-    "legend.frameon": False,
-    "legend.handlelength": 2.9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.7,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.linewidth": 0.5,
-    "grid.alpha": 0.16,
-    "grid.color": INK,
-    "lines.linewidth": 1.6,
-    "lines.markersize": 4.4,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
-    "svg.fonttype": "none",
-    "text.parse_math": False,
-    **dict.fromkeys(
-        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a learner is drawn.
-
-    Attributes:
-        colour, dark: On light and on dark pages, as #rrggbb.
-        dash: A matplotlib line style.
-        marker: A matplotlib marker.
-    """
-
-    colour: str
-    dark: str
-    dash: Any
-    marker: str
-
-
-def looks(learners: Learners) -> dict[str, Look]:
-    """The look of every learner, by name; depends on nothing but the list."""
-    networks = sorted((ln for ln in learners if ln["rank"]), key=lambda learner: learner["rank"])
-    traditional = [learner for learner in learners if not learner["rank"]]
-    found = {}
-    for i, learner in enumerate(networks):
-        shades = (_shade(NETWORKS, i, len(networks)), _shade(NETWORKS_DARK, i, len(networks)))
-        found[learner["name"]] = Look(*shades, "-", NETWORK_MARKERS[i % len(NETWORK_MARKERS)])
-    for i, learner in enumerate(traditional):
-        k = i % len(TRADITIONAL)
-        dash = (0, tuple(float(length) for length in DASHES[k].split()))
-        look = Look(TRADITIONAL[k], TRADITIONAL_DARK[k], dash, TRADITIONAL_MARKERS[k])
-        found[learner["name"]] = look
-    return found
-
-
-def _shade(anchors: Sequence[str], i: int, n: int) -> str:
-    """The i-th of n steps from the first anchor to the last; a single one is the last."""
-    position = i / (n - 1) if n > 1 else 1.0
-    return str(to_hex(LinearSegmentedColormap.from_list("networks", anchors)(position)))
 
 
 def save(figure: Figure, path: Path | str, figure_id: str) -> None:
@@ -227,14 +150,12 @@ def last_doublings(
         titles: The data sets, in order.
         margin: Below it a curve counts as flat.
     """
-    look = looks(learners)
+    look, names = looks(learners), [learner["name"] for learner in learners]
     figure, axes = _panels(titles, height=_rows_height(len(learners)), share_y=True)
     for dataset, ax in axes.items():
-        rows = reductions[reductions["dataset"] == dataset].set_index("learner")
-        for y, learner in enumerate(learners):
-            name = learner["name"]
-            if name in rows.index:
-                _whisker(ax, y, rows.loc[name], "reduction", 100, look[name], f"{name}:{dataset}")
+        for _, row in reductions[reductions["dataset"] == dataset].iterrows():
+            name = row["learner"]
+            _whisker(ax, names.index(name), row, "reduction", look[name], f"{name}:{dataset}")
         ax.axvline(0, color=INK, lw=0.7)
         ax.axvline(100 * margin, color=INK, lw=1, ls=(0, (4, 2)))
         ax.annotate(f"margin {plain_percent(margin)}", (100 * margin, 1), (3, 1),
@@ -263,13 +184,11 @@ def differences(pairs: pd.DataFrame, learners: Learners, titles: Titles) -> Figu
     height = _rows_height(len(names)) + 0.25
     figure, axes = _panels(titles, height=height, share_y=True, legend_rows=1)
     for dataset, ax in axes.items():
-        rows = pairs[pairs["dataset"] == dataset].set_index(["better", "worse"]).sort_index()
-        for y, pair in enumerate(names):
-            if pair in rows.index:
-                row = rows.loc[pair]
-                marker, filled, _ = VERDICTS[row["verdict"]]
-                look = Look(INK, INK, "-", marker)
-                _whisker(ax, y, row, "difference", 100, look, None, filled)
+        for _, row in pairs[pairs["dataset"] == dataset].iterrows():
+            y = names.index((row["better"], row["worse"]))
+            marker, filled, _ = VERDICTS[row["verdict"]]
+            look = Look(INK, INK, "-", marker)
+            _whisker(ax, y, row, "difference", look, None, filled)
         ax.axvline(0, color=INK, lw=1)
         ax.set_xlabel("difference in test error\n(percentage points)")
         ax.xaxis.set_major_locator(MaxNLocator(5))
@@ -348,9 +267,9 @@ def _panels(
     rows = math.ceil(len(titles) / columns)
     width = 7.1 if columns > 1 else 4.9 + share_y
     size = (width, rows * (height + 0.35) + 0.2 * legend_rows)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=size)
+    figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=0.08, wspace=0.03, hspace=0.06))
     grid = figure.subplots(rows, columns, squeeze=False, sharey=share_y)
-    figure.get_layout_engine().set(w_pad=0.08, wspace=0.03, hspace=0.06)
     axes = dict(zip(titles, grid.flat, strict=False))
     for spare in list(grid.flat)[len(titles) :]:
         spare.set_visible(False)
@@ -440,7 +359,7 @@ def _log_axis(ax: Axes, values: Sequence[float], write: Callable[[float], str]) 
 def round_ticks(low: float, high: float, at_least: int = 4) -> list[float]:
     """Round numbers within [low, high], fit for a logarithmic axis: the sparsest set that does."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)):
+    for steps in TICK_STEPS:
         ticks = [round(step * 10.0**decade, 12) for decade in decades for step in steps]
         inside = [tick for tick in ticks if low <= tick <= high]
         if len(inside) >= at_least:
@@ -472,18 +391,17 @@ def _whisker(
     y: int,
     row: pd.Series[Any],
     value: str,
-    scale: float,
     look: Look,
     gid: str | None,
     filled: bool = True,
 ) -> None:
-    """An estimate with its interval; nothing where there is no estimate."""
+    """An estimate with its interval, both in percent; nothing where there is no estimate."""
     if not math.isfinite(row[value]):
         return
-    ends = [scale * row["low"], scale * row["high"]]
+    ends = [100 * row["low"], 100 * row["high"]]
     ax.plot(ends, [y, y], color=look.colour, lw=1.4, gid=gid and f"{gid}:interval")
     face = look.colour if filled else "none"
-    ax.plot([scale * row[value]], [y], ls="none", marker=look.marker, ms=5.6, color=look.colour,
+    ax.plot([100 * row[value]], [y], ls="none", marker=look.marker, ms=5.6, color=look.colour,
             mfc=face, mew=1.2 if not filled else 0, gid=gid and f"{gid}:estimate")  # fmt: skip
 
 
@@ -514,7 +432,7 @@ def _legend_rows(learners: Learners) -> int:
 
 
 def _legend_cells(learners: Learners) -> list[Mapping[str, Any] | None]:
-    """The learners row by row, a family never sharing a row with the other; None is an empty cell."""
+    """The learners row by row, each family starting a new one; None is an empty cell."""
     columns = _legend_columns(learners)
     cells: list[Mapping[str, Any] | None] = []
     for is_network in (False, True):

@@ -70,7 +70,9 @@ def _tree(path: Path) -> str:
     return ast.dump(_parse(path, path.stat().st_mtime_ns))
 
 
-def _drop_docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+def _drop_docstring(
+    node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef,
+) -> None:
     first = node.body[0] if node.body else None
     if (
         isinstance(first, ast.Expr)

@@ -1,119 +1,31 @@
 """The paper: results in, a PDF, a page, a JSON file and tables out.
 
-The text lives in templates (see `takeoff.prose`); here are the names that they use. A view shows a
-template what it may speak of, and nothing in a view is a number: those are facts.
+The text lives in templates (see `takeoff.prose`), which speak of what `takeoff.views` shows them.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import takeoff
-from takeoff import facts, prose, typeset, wording
+from takeoff import facts, prose, typeset, views, wording
 from takeoff.errors import TakeoffError
 from takeoff.facts import Facts, Results
-from takeoff.figures import looks
+from takeoff.looks import looks
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TABLES = ("curves", "fits", "last_doublings", "differences", "agreement")
-QUESTION = "Would more labelled data help, or a bigger network, and until when?"
-DEVICES = {"cpu": "the CPU", "cuda": "a GPU (CUDA)", "mps": "a GPU (Apple)"}
 TYPST_FILES = ("style.typ", "references.bib")
-
-
-@dataclass(frozen=True)
-class DatasetView:
-    """A data set as templates see it.
-
-    Attributes:
-        sizes: Its m, as the ids of facts spell them.
-        learners: Those that have a curve on it.
-        best, best_when_small: The learners with the lowest mean error at the largest and at the
-            smallest m.
-    """
-
-    name: str
-    title: str
-    description: str
-    task: str
-    source: str
-    licence: str
-    citation: str
-    generated: bool
-    bayes_known: bool
-    sizes: list[str]
-    learners: list[LearnerView]
-    best: LearnerView
-    best_when_small: LearnerView
-
-
-@dataclass(frozen=True)
-class LearnerView:
-    """A learner as templates see it.
-
-    Attributes:
-        label: As in tables.
-        named: The label as it stands in a sentence.
-        key: The name of the hyper-parameter that is tuned.
-        is_shallow: Whether it is a network with a single hidden layer.
-    """
-
-    name: str
-    label: str
-    named: str
-    kind: str
-    is_network: bool
-    key: str
-    is_shallow: bool
-
-
-@dataclass(frozen=True)
-class PartView:
-    """One part of a claim.
-
-    Attributes:
-        id: Leads to its facts.
-        unit: A word to print after its effect, or "".
-        is_steepness: Whether it compares the slopes of two curves.
-        capped: Whether it looks at a smaller m than the data set has.
-        distance: From the effect to the threshold; orders the parts.
-    """
-
-    id: str
-    dataset: DatasetView
-    subject: LearnerView | None
-    versus: LearnerView | None
-    verdict: str
-    unit: str
-    is_steepness: bool
-    reason: str | None
-    capped: bool
-    distance: float
-
-
-@dataclass(frozen=True)
-class ClaimView:
-    """A claim with its parts, the clearest first; `measured` if any of them has an estimate."""
-
-    id: str
-    verdict: str
-    reason: str | None
-    measured: bool
-    parts: list[PartView]
-    supported: list[PartView] = field(default_factory=list)
-    refuted: list[PartView] = field(default_factory=list)
-    undecided: list[PartView] = field(default_factory=list)
 
 
 def render(results: Results, figures: Path, reports: Path, out: Path) -> None:
@@ -133,11 +45,11 @@ def render(results: Results, figures: Path, reports: Path, out: Path) -> None:
             typed into the prose.
     """
     prose.check_prose(reports)
+    _check_citations(results, reports)
     numbers = facts.build(results)
-    source = prose.write_typst(reports, numbers, context(results))
+    source = prose.write_typst(reports, numbers, views.context(results))
     svg = _figures_shown(source, figures)
     report = _json(report_record(results, numbers))
-    out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="takeoff-") as work, _staging(out) as staged:
         _fill(Path(work), source, svg, report, reports)
         body = typeset.to_html(Path(work))
@@ -149,7 +61,7 @@ def render(results: Results, figures: Path, reports: Path, out: Path) -> None:
             **{f"figures/{name}.svg": text.encode() for name, text in svg.items()},
             **{f"tables/{name}.csv": _csv(getattr(results, name)) for name in TABLES},
         }
-        _publish(files, Path(staged), out)
+        _publish(files, staged, out)
 
 
 def report_record(results: Results, numbers: Facts) -> dict[str, Any]:
@@ -161,137 +73,6 @@ def report_record(results: Results, numbers: Facts) -> dict[str, Any]:
         "facts": numbers.records(),
         "claims": [dict(claim) for claim in results.claims_in_use],
         "tables": {name: _records(getattr(results, name)) for name in TABLES},
-    }
-
-
-# What templates see
-
-
-def context(results: Results) -> dict[str, Any]:
-    """The variables of the templates (the functions are in `takeoff.prose`)."""
-    learners = {name: _learner(results, name) for name in results.learners}
-    datasets = {name: _dataset(results, name, learners) for name in results.datasets}
-    return {
-        "study": {
-            "name": results.study["study"],
-            "title": results.study["title"],
-            "question": results.study.get("question") or QUESTION,
-        },
-        "version": takeoff.__version__,
-        "datasets": list(datasets.values()),
-        "learners": list(learners.values()),
-        "traditional": [learner for learner in learners.values() if not learner.is_network],
-        "networks": [learner for learner in learners.values() if learner.is_network],
-        "capped": _capped(results, datasets, learners),
-        "claims": [_claim(claim, datasets, learners) for claim in results.claims_in_use],
-        "devices": [DEVICES.get(name, name) for name in sorted(set(results.runs["device"]))],
-        "packages": sorted(facts.versions(results.runs)),
-        "statuses": _by_curve(results.fits, "status"),
-        "verdicts": _pair_verdicts(results.differences),
-    }
-
-
-def _learner(results: Results, name: str) -> LearnerView:
-    settings = results.study["learners"][name]
-    label = wording.clean(settings["label"])
-    return LearnerView(
-        name=name,
-        label=label,
-        named=wording.with_article(label),
-        kind=settings["kind"],
-        is_network=settings["kind"] == "mlp",
-        key=next(iter(settings["grid"])),
-        is_shallow=len(settings.get("hidden", ())) == 1,
-    )
-
-
-def _dataset(results: Results, name: str, learners: Mapping[str, LearnerView]) -> DatasetView:
-    sheet = results.sheets[name]
-    curves = results.curves[results.curves["dataset"] == name]
-    all_m = sorted({int(m) for m in curves["m"]})
-    small, large = (curves[curves["m"] == m] for m in (all_m[0], all_m[-1]))
-    texts = ("title", "description", "task", "source", "licence")
-    present = set(curves["learner"])
-    return DatasetView(
-        name=name,
-        **{key: wording.clean(sheet[key]) for key in texts},
-        citation=sheet["citation"],
-        generated=sheet["generated"],
-        bayes_known=sheet["bayes_error"] is not None,
-        sizes=[str(m) for m in all_m],
-        learners=[learner for learner in learners.values() if learner.name in present],
-        best=learners[_lowest(large)],
-        best_when_small=learners[_lowest(small)],
-    )
-
-
-def _capped(
-    results: Results, datasets: Mapping[str, DatasetView], learners: Mapping[str, LearnerView]
-) -> list[dict[str, Any]]:
-    """The learners whose curves end early, with the data sets (`capped_on`) where they do."""
-    last = results.runs.groupby(["dataset", "learner"])["m"].max()
-    found: dict[str, list[DatasetView]] = {}
-    for name in learners:
-        for dataset in datasets:
-            if (dataset, name) in last.index and last[dataset, name] < last[dataset].max():
-                found.setdefault(name, []).append(datasets[dataset])
-    return [
-        {"name": name, "named": learners[name].named, "capped_on": where}
-        for name, where in found.items()
-    ]
-
-
-def _lowest(rows: pd.DataFrame) -> str:
-    return str(rows.loc[rows["test_error"].idxmin(), "learner"])
-
-
-def _claim(
-    claim: Mapping[str, Any],
-    datasets: Mapping[str, DatasetView],
-    learners: Mapping[str, LearnerView],
-) -> ClaimView:
-    parts = [_part(claim["claim"], part, datasets, learners) for part in claim["parts"]]
-    parts.sort(key=lambda part: -part.distance)
-    return ClaimView(
-        id=claim["claim"],
-        verdict=claim["verdict"],
-        reason=claim.get("reason"),
-        measured=any(part["effect"] is not None for part in claim["parts"]),
-        parts=parts,
-        **{word: [part for part in parts if part.verdict == word] for word in facts.VERDICTS},
-    )
-
-
-def _part(
-    claim: str,
-    part: Mapping[str, Any],
-    datasets: Mapping[str, DatasetView],
-    learners: Mapping[str, LearnerView],
-) -> PartView:
-    dataset = datasets[part["dataset"]]
-    effect = part["effect"]
-    return PartView(
-        id=facts.part_id(claim, part),
-        dataset=dataset,
-        subject=learners.get(part["subject"]),
-        versus=learners.get(part["versus"] or ""),
-        verdict=part["verdict"],
-        unit="points" if part["unit"] == "test error" else "",
-        is_steepness=facts.is_steepness(part),
-        reason=part.get("reason"),
-        capped=part["m"] is not None and part["m"] < int(dataset.sizes[-1]),
-        distance=-math.inf if effect is None else abs(effect - part["threshold"]),
-    )
-
-
-def _by_curve(frame: pd.DataFrame, column: str) -> dict[str, Any]:
-    return {f"{row['dataset']}.{row['learner']}": row[column] for _, row in frame.iterrows()}
-
-
-def _pair_verdicts(differences: pd.DataFrame) -> dict[str, str]:
-    return {
-        f"{row['dataset']}.{row['better']}.less_than.{row['worse']}": row["verdict"]
-        for _, row in differences.iterrows()
     }
 
 
@@ -325,9 +106,7 @@ def _svg(path: Path) -> str:
     return text
 
 
-def _fill(
-    work: Path, source: str, svg: Mapping[str, str], report: bytes, reports: Path
-) -> None:
+def _fill(work: Path, source: str, svg: Mapping[str, str], report: bytes, reports: Path) -> None:
     """The folder that Typst sees: nothing else can be read from it, and no path leaks out."""
     (work / "paper.typ").write_text(source, encoding="utf-8")
     (work / "report.json").write_bytes(report)
@@ -338,8 +117,33 @@ def _fill(
         (work / "figures" / f"{name}.svg").write_text(text, encoding="utf-8")
 
 
-def _staging(out: Path) -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent)
+@contextmanager
+def _staging(out: Path) -> Iterator[Path]:
+    """A folder beside `out`, on the same disk, that is gone afterwards."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise TakeoffError(
+            f"the report can't be written: {error}",
+            where=str(out),
+            remedy="free some space or mend the permissions, then run the same command again",
+        ) from error
+
+
+def _check_citations(results: Results, reports: Path) -> None:
+    """Every data set's `citation` is in the bibliography, or empty."""
+    bibliography = (reports / "references.bib").read_text(encoding="utf-8")
+    known = set(re.findall(r"@\w+\{\s*([^,\s]+)", bibliography))
+    for name in results.datasets:
+        key = results.sheets[name]["citation"]
+        if key and key not in known:
+            raise TakeoffError(
+                f"the data set {name} cites '{key}', which is not in the bibliography",
+                where="reports/references.bib",
+                remedy=f"add an entry with the key {key}",
+            )
 
 
 def _publish(files: Mapping[str, bytes], staged: Path, out: Path) -> None:

@@ -21,7 +21,7 @@ from takeoff import wording
 from takeoff.errors import TakeoffError
 from takeoff.facts import Fact, Facts
 
-DELIMITERS = {
+DELIMITERS: dict[str, Any] = {
     "variable_start_string": "<<",
     "variable_end_string": ">>",
     "block_start_string": "<%",
@@ -50,7 +50,8 @@ def write_typst(reports: Path, facts: Facts, context: dict[str, Any]) -> str:
     except jinja2.TemplateNotFound as error:
         raise TakeoffError("this template is missing", where=f"reports/{error.name}") from error
     except jinja2.TemplateSyntaxError as error:
-        raise TakeoffError(str(error.message), where=f"reports/{error.name}:{error.lineno}") from error
+        where = f"reports/{error.name}:{error.lineno}"
+        raise TakeoffError(str(error.message), where=where) from error
     except jinja2.UndefinedError as error:
         raise TakeoffError(str(error), where=_template_line(error)) from error
 
@@ -65,7 +66,8 @@ def _environment(reports: Path, facts: Facts) -> jinja2.Environment:
         lstrip_blocks=True,
         **DELIMITERS,
     )
-    environment.filters |= {"quoted": quoted, "capitalised": lambda text: text[:1].upper() + text[1:]}
+    environment.filters["quoted"] = quoted
+    environment.filters["capitalised"] = lambda text: text[:1].upper() + text[1:]
     environment.globals |= {
         "num": _by_id(facts, _number),
         "estimate": _by_id(facts, _estimate),

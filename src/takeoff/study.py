@@ -171,9 +171,7 @@ class TrainingSettings(Section):
     @model_validator(mode="after")
     def _steps_in_order(self) -> TrainingSettings:
         if self.min_steps > self.max_steps:
-            raise ValueError(
-                f"min_steps = {self.min_steps} is above max_steps = {self.max_steps}"
-            )
+            raise ValueError(f"min_steps = {self.min_steps} is above max_steps = {self.max_steps}")
         return self
 
 
@@ -224,7 +222,10 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _used_names_are_defined(self) -> Study:
-        for used, defined in ((self.use.datasets, self.datasets), (self.use.learners, self.learners)):
+        for used, defined in (
+            (self.use.datasets, self.datasets),
+            (self.use.learners, self.learners),
+        ):
             for name in used:
                 if name not in defined:
                     raise PydanticCustomError(
@@ -359,6 +360,8 @@ def load_study(config: dict[str, Any], files: Sequence[Path | str] = ()) -> Stud
     except ValidationError as error:
         first = error.errors()[0]
         keys = _config_keys(first["loc"], config)
+        if first["type"] == "unknown_key":
+            keys.append(first["ctx"]["key"])
         more = error.error_count() - 1
         raise TakeoffError(
             first["msg"].removeprefix("Value error, "),
@@ -371,9 +374,9 @@ def _config_keys(location: tuple[int | str, ...], config: Any) -> list[int | str
     """The part of pydantic's location that exists in the config (it adds names of union members)."""
     keys: list[int | str] = []
     for step in location:
-        if isinstance(config, dict) and step in config:
-            config = config[step]
-        elif isinstance(config, list) and isinstance(step, int):
+        if (isinstance(config, dict) and step in config) or (
+            isinstance(config, list) and isinstance(step, int)
+        ):
             config = config[step]
         elif isinstance(config, dict) and step == config.get("kind"):
             continue
@@ -392,9 +395,9 @@ def _file_of(keys: list[int | str], files: Sequence[Path | str]) -> str:
 
 def _has(value: Any, keys: list[int | str]) -> bool:
     for key in keys:
-        if isinstance(value, dict) and key in value:
-            value = value[key]
-        elif isinstance(value, list) and isinstance(key, int) and key < len(value):
+        if (isinstance(value, dict) and key in value) or (
+            isinstance(value, list) and isinstance(key, int) and key < len(value)
+        ):
             value = value[key]
         else:
             return False

@@ -129,7 +129,7 @@ def cell_meaning(settings: dict[str, Any], digest: str, m: int, repeat: int) -> 
 def train_cell(
     settings: dict[str, Any], data: Dataset, learner: ModuleType, m: int, repeat: int
 ) -> dict[str, Any]:
-    """Fit the whole grid of one cell, take the setting with the lowest validation log-loss, test it.
+    """Fit the grid of one cell, take the setting with the lowest validation log-loss, test it.
 
     Seconds cover the whole grid: tuning is part of what a learner costs.
     """
@@ -250,9 +250,7 @@ def seed_of(*identity: str | int) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def _needs_two_classes(
-    data: Dataset, train: npt.NDArray[np.intp], m: int, repeat: int
-) -> None:
+def _needs_two_classes(data: Dataset, train: npt.NDArray[np.intp], m: int, repeat: int) -> None:
     present = np.unique(data.y_pool[train])
     if len(present) < 2:
         raise TakeoffError(

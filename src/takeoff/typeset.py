@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 import jinja2
 import matplotlib
@@ -15,7 +15,7 @@ import typst
 from markupsafe import Markup
 
 from takeoff.errors import TakeoffError
-from takeoff.figures import INK, Look
+from takeoff.looks import INK, Look
 
 PDF_STANDARDS = ["a-3a", "ua-1"]
 NO_DATE = 1767225600  # PDF/A wants a date; a fixed one makes equal papers equal bytes
@@ -64,7 +64,7 @@ def _escaped(alt: re.Match[str]) -> str:
     return f'data-alt="{html.escape(html.unescape(alt[1]))}"'
 
 
-def _compile(folder: Path, target: str, **options: Any) -> bytes:
+def _compile(folder: Path, target: Literal["pdf", "html"], **options: Any) -> bytes:
     compiler = typst.Compiler(
         str(folder / "paper.typ"),
         root=str(folder),
@@ -79,7 +79,7 @@ def _compile(folder: Path, target: str, **options: Any) -> bytes:
     for warning in warnings:
         if EXPECTED_WARNING not in warning.message:
             raise _typst_failure(f"warning: {warning.message}", target)
-    return bytes(output)
+    return cast("bytes", output)  # one document, however many pages
 
 
 def _typst_failure(message: str, target: str) -> TakeoffError:
@@ -127,7 +127,10 @@ def page(
         looks: How the learners are drawn: their colours get twins for dark pages.
     """
     looks = list(looks)
-    content = SLOT.sub(lambda slot: inline_svg(slot[1], figures[slot[1]], slot[2], looks), body.content)
+
+    def filled(slot: re.Match[str]) -> str:
+        return inline_svg(slot[1], figures[slot[1]], slot[2], looks)
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(reports),
         undefined=jinja2.StrictUndefined,
@@ -138,7 +141,7 @@ def page(
     return environment.get_template("page.html.j2").render(
         title=title,
         contents=body.contents,
-        content=Markup(content),
+        content=Markup(SLOT.sub(filled, body.content)),
         style=Markup(body.style + (reports / "page.css").read_text(encoding="utf-8")),
         dark_colours=Markup(_dark_colours(looks)),
         script=Markup((reports / "page.js").read_text(encoding="utf-8")),

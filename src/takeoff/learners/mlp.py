@@ -109,7 +109,10 @@ def train(
 ) -> Run:
     """One run with `share` of the budget of steps."""
     run = Run(cell, hidden, rate, training, share)
-    _trainer(training).fit(run, itertools.repeat(0))
+    with warnings.catch_warnings():
+        # Lightning's advice on data loaders and its own use of deprecated calls.
+        warnings.simplefilter("ignore")
+        _trainer(training).fit(run, itertools.repeat(0))
     return run
 
 
@@ -249,16 +252,14 @@ def _epochs(n: int, batch: int, seed: int) -> Iterator[torch.Tensor]:
 
 
 def _trainer(training: dict[str, Any]) -> lightning.Trainer:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return lightning.Trainer(
-            accelerator=training["accelerator"],
-            devices=1,
-            precision=training["precision"],
-            max_epochs=1,
-            deterministic=True,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
+    return lightning.Trainer(
+        accelerator=training["accelerator"],
+        devices=1,
+        precision=training["precision"],
+        max_epochs=1,
+        deterministic=True,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )

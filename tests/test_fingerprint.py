@@ -1,0 +1,78 @@
+"""Fingerprints see code, and nothing but code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from takeoff.fingerprint import closure, fingerprint, versions
+
+MODULES = {
+    "__init__": "",
+    "top": "from kit import middle\nfrom kit.side import f\n\ndef run():\n    return middle.g()\n",
+    "middle": "def g():\n    from kit.late import h\n    return h()\n",
+    "side": '"""Text."""\n\ndef f(x):\n    """More text."""\n    return x + 1\n',
+    "late": "def h():\n    return 2\n",
+    "typed": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from kit import late\n",
+    "other": "VALUE = 3\n",
+}
+
+
+@pytest.fixture
+def kit(tmp_path: Path) -> Path:
+    root = tmp_path / "kit"
+    root.mkdir()
+    for name, text in MODULES.items():
+        (root / f"{name}.py").write_text(text)
+    return root
+
+
+def test_the_closure_follows_imports_into_functions(kit: Path) -> None:
+    """Imports count wherever they stand, except those for type checkers."""
+    assert closure("kit.top", root=kit) == {"kit.top", "kit.middle", "kit.side", "kit.late"}
+    assert closure("kit.typed", root=kit) == {"kit.typed"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# a comment\ndef f(x):\n    return x + 1\n",
+        '"""Other text."""\ndef f(x):\n\n    return (x + 1)  # why\n',
+    ],
+)
+def test_comments_docstrings_and_layout_do_not_count(kit: Path, text: str) -> None:
+    """What doesn't change what runs doesn't change the fingerprint."""
+    before = fingerprint("kit.top", root=kit)
+    (kit / "side.py").write_text(text)
+    assert fingerprint("kit.top", root=kit) == before
+
+
+def test_an_edit_counts_for_its_users_only_and_can_be_taken_back(kit: Path) -> None:
+    """A helper's edit reaches what imports it, indirectly too; reverting it reverts the print."""
+    top, other = fingerprint("kit.top", root=kit), fingerprint("kit.other", root=kit)
+    (kit / "late.py").write_text("def h():\n    return 3\n")
+    assert fingerprint("kit.top", root=kit) != top
+    assert fingerprint("kit.other", root=kit) == other
+    (kit / "late.py").write_text(MODULES["late"])
+    assert fingerprint("kit.top", root=kit) == top
+
+
+def test_a_baseline_does_not_depend_on_networks() -> None:
+    """An edit of the network code retrains networks only."""
+    assert "takeoff.learners.mlp" not in closure("takeoff.learners.svm_rbf")
+    assert "takeoff.training" in closure("takeoff.learners.svm_rbf")
+    assert "takeoff.paper" not in closure("takeoff.learners.mlp")
+
+
+def test_a_module_that_is_not_there_is_an_error(kit: Path) -> None:
+    """No fingerprint of nothing."""
+    with pytest.raises(ModuleNotFoundError):
+        fingerprint("kit.missing", root=kit)
+
+
+def test_versions_are_those_installed() -> None:
+    """Versions come from the installed packages, by name."""
+    import numpy as np
+
+    assert versions("numpy") == {"numpy": np.__version__}

@@ -1,0 +1,154 @@
+"""The config as typed values, and the messages for what is wrong in it."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from takeoff import datasets
+from takeoff.cli import main
+from takeoff.errors import TakeoffError
+from takeoff.study import Study, load_study
+
+ROOT = Path(__file__).parents[1]
+LECTURE = ROOT / "config/config.yaml"
+SMOKE = ROOT / "config/smoke.yaml"
+
+
+def lecture() -> dict[str, Any]:
+    return yaml.safe_load(LECTURE.read_text())
+
+
+def laid_over(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    """Merge as Snakemake does: mappings are joined, everything else is replaced."""
+    merged = dict(base)
+    for key, value in top.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = laid_over(merged[key], value) if both else value
+    return merged
+
+
+def refused(change: dict[str, Any]) -> str:
+    """The message for the lecture's config with a change laid over it."""
+    with pytest.raises(TakeoffError) as error:
+        load_study(laid_over(lecture(), change), [LECTURE])
+    return str(error.value)
+
+
+def test_the_shipped_studies_are_valid() -> None:
+    """The lecture study and the smoke study pass, and use data sets that exist."""
+    whole = load_study(lecture(), [LECTURE])
+    smoke = load_study(laid_over(lecture(), yaml.safe_load(SMOKE.read_text())), [LECTURE, SMOKE])
+    assert (whole.study, smoke.study) == ("lecture", "smoke")
+    assert set(whole.use.datasets) <= set(datasets.names())
+    assert whole.datasets["spam"].repeats >= 3, "claims need at least three repeats"
+
+
+def test_an_unknown_key_gets_the_nearest_valid_name() -> None:
+    """A typo never passes silently, at any depth."""
+    message = refused({"learners": {"mlp_small": {"grid": {"learning_rat": [1]}}}})
+    assert "config.yaml: learners.mlp_small.grid.learning_rat" in message
+    assert "did you mean 'learning_rate'?" in message
+    assert "did you mean 'training'?" in refused({"trainin": {}})
+
+
+def test_an_unknown_learner_gets_the_nearest_valid_name() -> None:
+    """`use` may list only what is defined."""
+    message = refused({"use": {"learners": ["mlp_smal"]}})
+    assert "'mlp_smal', which is not defined; did you mean 'mlp_small'?" in message
+
+
+def test_an_unknown_kind_lists_the_valid_ones() -> None:
+    """The kinds are in the message."""
+    message = refused({"learners": {"mlp_small": {"kind": "forest"}}})
+    assert "'mlp'" in message and "'svm_rbf'" in message
+
+
+def test_m_larger_than_the_pool_says_what_to_do() -> None:
+    """Names the data set, the m and the pool."""
+    message = refused({"datasets": {"spam": {"pool": 31999}}})
+    assert "datasets.spam" in message
+    assert "m = 32000 is larger than the pool of 31999" in message
+    assert "drop it from m" in message
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"datasets": {"spam": {"m": [100, 50]}}}, "m must grow"),
+        ({"datasets": {"spam": {"repeats": 0}}}, "greater than or equal to 1"),
+        ({"datasets": {"spam": {"m": []}}}, "at least 1 item"),
+        ({"use": {"datasets": ["spam", "spam"]}}, "listed twice: spam"),
+        ({"use": {"claims": ["plato"]}}, "'plateau'"),
+        ({"use": {"learners": ["mlp_large", "mlp_small"]}}, "mlp_small is not larger"),
+        ({"learners": {"svm_rbf": {"m_max": {"spam": 10}}}}, "nothing is left to train"),
+        ({"learners": {"svm_rbf": {"m_max": {"spma": 4000}}}}, "did you mean 'spam'?"),
+        ({"training": {"min_steps": 9000}}, "above max_steps"),
+        ({"study": "My Study"}, "pattern"),
+        ({"statistics": {"level": 95}}, "less than 1"),
+    ],
+)
+def test_wrong_values_are_refused(change: dict[str, Any], says: str) -> None:
+    """Each wrong value is one message that says what is wrong."""
+    assert says in refused(change)
+
+
+def test_the_file_at_fault_is_the_last_that_sets_the_key(tmp_path: Path) -> None:
+    """With two config files, the one that set the wrong value is named."""
+    top = tmp_path / "mine.yaml"
+    top.write_text("datasets: {spam: {pool: 100}}")
+    config = laid_over(lecture(), yaml.safe_load(top.read_text()))
+    with pytest.raises(TakeoffError, match=r"mine\.yaml: datasets\.spam"):
+        load_study({**config, "seed": 1}, [LECTURE, top])
+
+
+def test_a_cap_ends_the_curve_of_one_learner_only() -> None:
+    """Sizes above the cap are left out for that learner, on that data set."""
+    study = load_study(lecture())
+    assert study.sizes("spam", "svm_rbf")[-1] == 8000
+    assert study.sizes("spam", "mlp_small")[-1] == 32000
+
+
+def test_a_job_is_given_only_what_it_depends_on() -> None:
+    """Labels, other learners, claims and (for baselines) network settings don't reach a curve."""
+    before = load_study(lecture())
+    changed = copy.deepcopy(lecture())
+    changed["learners"]["svm_rbf"]["label"] = "SVM"
+    changed["learners"]["mlp_small"]["grid"]["learning_rate"] = [0.5]
+    changed["training"]["epochs"] = 99
+    changed["claims"]["margin"] = 0.2
+    after = load_study(changed)
+    same = [
+        curve for curve in before.curves
+        if before.curve_settings(*curve) == after.curve_settings(*curve)
+    ]  # fmt: skip
+    baselines = {"logistic_regression", "svm_rbf", "gradient_boosting"}
+    assert {learner for _, learner in same} == baselines
+
+
+def test_the_ladder_ranks_networks_by_size() -> None:
+    """Traditional learners have rank 0, networks 1, 2, ... from small to large."""
+    ranks = {learner["name"]: learner["rank"] for learner in load_study(lecture()).ladder()}
+    assert [ranks[f"mlp_{size}"] for size in ("small", "medium", "large")] == [1, 2, 3]
+    assert ranks["svm_rbf"] == 0
+
+
+def test_the_schema_for_editors_is_up_to_date(tmp_path: Path) -> None:
+    """workflow/schemas/study.schema.json is what `takeoff schema` writes."""
+    assert main(["schema", "--out", str(tmp_path / "schema.json")]) == 0
+    shipped = (ROOT / "workflow/schemas/study.schema.json").read_text()
+    assert shipped == (tmp_path / "schema.json").read_text(), (
+        "renew it: takeoff schema --out workflow/schemas/study.schema.json"
+    )
+
+
+def test_values_can_not_be_changed_by_accident() -> None:
+    """A study is frozen."""
+    study = load_study(lecture())
+    with pytest.raises(ValueError, match="frozen"):
+        study.seed = 3  # type: ignore[misc]
+    assert isinstance(study, Study)
