@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).parent
+Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def fingerprint(*modules: str, root: Path = ROOT) -> str:
@@ -61,7 +62,7 @@ def _file(module: str, root: Path) -> Path:
 def _parse(path: Path, modified: int) -> ast.Module:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(node, Documented):
             _drop_docstring(node)
     return tree
 
@@ -70,9 +71,7 @@ def _tree(path: Path) -> str:
     return ast.dump(_parse(path, path.stat().st_mtime_ns))
 
 
-def _drop_docstring(
-    node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef,
-) -> None:
+def _drop_docstring(node: Documented) -> None:
     first = node.body[0] if node.body else None
     if (
         isinstance(first, ast.Expr)

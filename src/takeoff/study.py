@@ -371,15 +371,12 @@ def load_study(config: dict[str, Any], files: Sequence[Path | str] = ()) -> Stud
 
 
 def _config_keys(location: tuple[int | str, ...], config: Any) -> list[int | str]:
-    """The part of pydantic's location that exists in the config (it adds names of union members)."""
+    """The part of pydantic's location that is in the config; it adds the kinds of learners."""
     keys: list[int | str] = []
     for step in location:
-        if (isinstance(config, dict) and step in config) or (
-            isinstance(config, list) and isinstance(step, int)
-        ):
-            config = config[step]
-        elif isinstance(config, dict) and step == config.get("kind"):
+        if isinstance(config, dict) and step not in config and step == config.get("kind"):
             continue
+        config = _within(config, step)
         keys.append(step)
     return keys
 
@@ -388,17 +385,16 @@ def _file_of(keys: list[int | str], files: Sequence[Path | str]) -> str:
     """The last file that sets the key, since later files overrule earlier ones."""
     for file in reversed(files):
         value = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
-        if _has(value, keys):
+        for key in keys:
+            value = _within(value, key)
+        if value is not None:
             return str(file)
     return str(files[-1]) if files else "config"
 
 
-def _has(value: Any, keys: list[int | str]) -> bool:
-    for key in keys:
-        if (isinstance(value, dict) and key in value) or (
-            isinstance(value, list) and isinstance(key, int) and key < len(value)
-        ):
-            value = value[key]
-        else:
-            return False
-    return True
+def _within(value: Any, key: int | str) -> Any:
+    """value[key], or None where there is no such thing."""
+    try:
+        return value[key]
+    except (KeyError, IndexError, TypeError):
+        return None

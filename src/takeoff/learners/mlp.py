@@ -131,7 +131,7 @@ def build(n_features: int, hidden: list[int], n_classes: int, seed: int) -> nn.S
 
 @dataclass(frozen=True)
 class Block:
-    """Steps between two evaluations: row numbers [k, batch] and factors of the learning rate [k]."""
+    """Steps between two evaluations: row numbers [k, batch], factors of the learning rate [k]."""
 
     rows: torch.Tensor
     factors: list[float]
@@ -145,6 +145,11 @@ class Run(lightning.LightningModule):
     comes next depends on the evaluations, so the run draws its blocks itself and tells the
     trainer when there are no more; the batches that Lightning hands over are only its clock.
     """
+
+    x_train: torch.Tensor
+    y_train: torch.Tensor
+    x_validation: torch.Tensor
+    y_validation: torch.Tensor
 
     def __init__(
         self, cell: Cell, hidden: list[int], rate: float, training: dict[str, Any], share: float
@@ -180,7 +185,7 @@ class Run(lightning.LightningModule):
         if block is None:
             self.trainer.should_stop = True
             return
-        optimizer = self.optimizers(use_pl_optimizer=False)
+        optimizer = self._optimizer()
         for rows, factor in zip(block.rows.to(self.device), block.factors, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = self.rate * factor
@@ -218,7 +223,12 @@ class Run(lightning.LightningModule):
     def _go_back(self) -> None:
         """Return to the best weights so far, with the optimiser as it was then."""
         self.network.load_state_dict(self.best.network)
-        self.optimizers(use_pl_optimizer=False).load_state_dict(self.best.optimizer)
+        self._optimizer().load_state_dict(self.best.optimizer)
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        assert isinstance(optimizer, torch.optim.Optimizer)
+        return optimizer
 
     def _evaluate(self, optimizer: torch.optim.Optimizer) -> None:
         with torch.no_grad():

@@ -1,9 +1,9 @@
 """Support vector machine with a radial basis function kernel (Cortes and Vapnik, 1995).
 
 The kernel matrix of the training rows is computed once, as one matrix product, and shared by all
-settings of the grid. The kernel's width is fixed by the data: gamma = 1 / (d var(x)), scikit-learn's
-"scale". The machine gives scores, not probabilities: a temperature fitted on the validation rows
-turns them into probabilities (Guo et al., 2017), which leaves the decision as it is.
+settings of the grid. The kernel's width is fixed by the data: gamma = 1 / (d var(x)), which
+scikit-learn calls "scale". The machine gives scores, not probabilities: a temperature fitted on the
+validation rows turns them into probabilities (Guo et al., 2017) and leaves the decision as it is.
 """
 
 from __future__ import annotations
