@@ -1,0 +1,174 @@
+"""The smoke study end to end: what it makes, what it makes again, and how it fails."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from takeoff.files import read_json
+
+pytestmark = pytest.mark.study
+
+ROOT = Path(__file__).parents[1]
+REPORT = Path("results/smoke/report")
+RULES = ("prepare_dataset", "train_baseline", "train_network", "fit_curves", "check_claims",
+         "plot_figures", "render_report")  # fmt: skip
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the smoke study in a copy of the project, with the copy's package."""
+    return subprocess.run(
+        ["snakemake", "--cores", "2", "--configfile", "config/smoke.yaml", *arguments],
+        cwd=folder, env=os.environ | {"PYTHONPATH": str(folder / "src")},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def would_run(folder: Path) -> dict[str, int]:
+    """How many jobs of each rule a run would do now."""
+    done = snakemake(folder, "--dry-run", "--quiet", "rules")
+    assert done.returncode == 0, done.stdout
+    jobs = re.findall(r"^(\w+)\s+(\d+)$", done.stdout, flags=re.MULTILINE)
+    return {rule: int(count) for rule, count in jobs if rule in RULES}
+
+
+@contextmanager
+def edited(path: Path, old: str, new: str) -> Iterator[None]:
+    """The file with `old` replaced, and as it was afterwards."""
+    before = path.read_text()
+    assert old in before, f"{path} no longer holds {old!r}"
+    try:
+        path.write_text(before.replace(old, new, 1))
+        yield
+    finally:
+        path.write_text(before)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished smoke study in a copy of the project."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("config", "reports", "src", "workflow"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    done = snakemake(folder)
+    assert done.returncode == 0, done.stdout
+    assert "The paper: results/smoke/report/report.html" in done.stdout.splitlines()[-2]
+    return folder
+
+
+def test_the_report_is_whole(study: Path) -> None:
+    """Page, PDF, facts, figures and tables are there, and the page shows every figure."""
+    report = study / REPORT
+    facts = read_json(report / "report.json")
+    assert len(facts["facts"]) > 100
+    assert all(fact["source"]["file"] for fact in facts["facts"])
+    figures = sorted(path.stem for path in (report / "figures").glob("*.svg"))
+    page = (report / "report.html").read_text()
+    assert len(figures) == 6
+    assert page.count("<svg") == len(figures)
+    assert (report / "report.pdf").read_bytes().startswith(b"%PDF-")
+    assert list((report / "tables").glob("*.csv"))
+
+
+def test_a_second_run_has_nothing_to_do(study: Path) -> None:
+    """And says so."""
+    done = snakemake(study)
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout
+
+
+def test_a_comment_in_the_training_code_reruns_nothing(study: Path) -> None:
+    """Nor does a docstring."""
+    with edited(study / "src/takeoff/training.py", "rows = []", "rows = []  # a comment"):
+        assert would_run(study) == {}
+
+
+def test_a_line_of_network_code_retrains_networks_only(study: Path) -> None:
+    """Six network curves, and what follows from them."""
+    code = study / "src/takeoff/learners/mlp.py"
+    with edited(code, "PREDICTION_ROWS = 8192", "PREDICTION_ROWS = 4096"):
+        expected = {"train_network": 6, "fit_curves": 1, "check_claims": 1, "plot_figures": 1,
+                    "render_report": 1}  # fmt: skip
+        assert would_run(study) == expected
+    assert would_run(study) == {}, "taken back, nothing is stale"
+
+
+def test_a_line_of_shared_training_code_retrains_every_curve(study: Path) -> None:
+    """What all learners share reaches all twelve curves; the data sets stay."""
+    with edited(study / "src/takeoff/training.py", "1e-7", "1e-8"):
+        jobs = would_run(study)
+    assert jobs["train_network"] + jobs["train_baseline"] == 12
+    assert "prepare_dataset" not in jobs
+
+
+def test_a_learners_setting_retrains_its_curves(study: Path) -> None:
+    """One learner on two data sets, and what follows."""
+    with edited(study / "config/smoke.yaml", "C: [1, 10]", "C: [1, 20]"):
+        jobs = would_run(study)
+    assert jobs == {"train_baseline": 2, "fit_curves": 1, "check_claims": 1, "plot_figures": 1,
+                    "render_report": 1}  # fmt: skip
+
+
+def test_a_reworded_sentence_renders_the_paper_only(study: Path) -> None:
+    """Without training, in seconds; the new words are in the page."""
+    text = study / "reports/sections/limitations.typ.j2"
+    words = text.read_text()
+    assert "= Limitations" in words
+    with edited(text, "= Limitations", "= Shortcomings"):
+        assert would_run(study) == {"render_report": 1}
+        started = time.monotonic()
+        assert snakemake(study).returncode == 0
+        assert time.monotonic() - started < 60, "far more than a render needs: something trained"
+        assert "Shortcomings" in (study / REPORT / "report.html").read_text()
+    assert snakemake(study).returncode == 0
+
+
+def test_equal_results_give_equal_bytes(study: Path) -> None:
+    """Rendered again from the same results, the report is the same to the last byte."""
+    names = ("report.html", "report.pdf", "report.json")
+    before = {name: (study / REPORT / name).read_bytes() for name in names}
+    assert snakemake(study, "--forcerun", "plot_figures").returncode == 0
+    assert {name: (study / REPORT / name).read_bytes() for name in names} == before
+
+
+def test_a_table_cut_in_half_stops_before_the_paper(study: Path) -> None:
+    """Names the file and the remedy; the old paper is not replaced by one with a hole."""
+    table = study / "results/smoke/runs/spam/svm_rbf.csv"
+    whole = table.read_text()
+    page = (study / REPORT / "report.html").read_text()
+    table.write_text(whole[: len(whole) // 2])
+    done = snakemake(study)
+    assert done.returncode != 0
+    assert "runs/spam/svm_rbf.csv" in done.stdout and "run snakemake again" in done.stdout
+    assert (study / REPORT / "report.html").read_text() == page
+    table.unlink()
+    again = snakemake(study)
+    assert again.returncode == 0, again.stdout
+    assert "(the rest was stored)" in again.stdout, "the finished cells were kept"
+    assert table.read_text() == whole
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("training: {min_steps: 100", "training: {min_step: 100", "did you mean 'min_steps'?"),
+        ("  mlp_small: {grid", "  mlp_smal: {grid", "learners.mlp_smal"),
+        ("800], repeats: 3, pool: 2000", "8000], repeats: 3, pool: 2000", "larger than the pool"),
+    ],
+    ids=["unknown key", "unknown learner", "m beyond the pool"],
+)
+def test_a_wrong_config_is_one_message(study: Path, old: str, new: str, says: str) -> None:
+    """Names the file and the key, exits non-zero, starts nothing."""
+    with edited(study / "config/smoke.yaml", old, new):
+        done = snakemake(study)
+    assert done.returncode != 0
+    assert says in done.stdout and "config/smoke.yaml" in done.stdout
+    assert "Traceback" not in done.stdout
