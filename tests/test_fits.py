@@ -325,3 +325,20 @@ def test_intervals_cover_the_truth() -> None:
         widths.append(high - low)
     assert (np.mean(covered, axis=0) >= 0.88).all()
     assert (np.median(widths, axis=0) < [0.03, 0.3, 0.03]).all()
+
+
+def test_a_curve_that_bends_away_from_the_law_is_not_forecast() -> None:
+    """A curve that falls faster and faster misses its end: said so, and no row beyond the data."""
+    m = np.array([125, 250, 500, 1000, 2000, 4000, 8000])
+    random = np.random.default_rng(3)
+    bending = 0.3 * np.exp(-((np.log(m / 125) / 3.5) ** 2))
+    rows = [
+        {"dataset": "d", "learner": "bends", "m": size, "repeat": repeat,
+         "test_error": error * np.exp(0.01 * random.normal())}
+        for size, error in zip(m, bending, strict=True)
+        for repeat in range(5)
+    ]  # fmt: skip
+    fitted = fit_curves(pd.DataFrame(rows), level=0.95, bootstrap=200, seed=1)
+    assert fitted.parameters["status"].tolist() == ["misses the end"]
+    assert fitted.forecast["m"].max() == 8000
+    assert fitted.forecast["measured"].all()

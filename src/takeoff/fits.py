@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from takeoff.errors import TakeoffError
+from takeoff.intervals import mean_of
 
 Floats = NDArray[np.float64]
 
@@ -30,6 +31,8 @@ CANDIDATES = 80  # floors tried in the first pass
 ROUNDS = 12  # of refinement; each looks at a quarter of the range before it
 POINTS_NEEDED = 4  # three parameters, and one point to contradict them
 PRIOR_REPEATS = 5  # weight of the pooled standard error, see `shrunken_se`
+MISSES = "misses the end"
+CLOSE = 0.01  # a relative distance from the last error that is never called a miss
 NEAR_LAST = 0.9  # a floor that may be this fraction of the last error isn't known
 
 PARAMETERS = ("amplitude", "exponent", "floor")
@@ -335,6 +338,8 @@ def fit_curves(
 
     - "too few points": fewer than four different m. No fit: NaN, and no forecast.
     - "not decreasing": the errors don't fall with m. Exponent and floor are 0.
+    - "misses the end": at the largest m the law lies outside the t interval of the measured mean,
+      and off it by more than 1 %. The curve does not follow the law there, so it isn't forecast.
     - "floor not identified": the floor's interval reaches from 0 to near the last fitted error.
     - "floor at zero": the best floor is the bound.
     - "converged".
@@ -358,7 +363,8 @@ def fit_curves(
         replicates = _fit_replicates(table, *draws)
         parameters.append(names | _parameter_row(table, replicates, tails))
         if replicates is not None:
-            m = _forecast_m(table, reach, steps)
+            misses = parameters[-1]["status"] == MISSES
+            m = _forecast_m(table, 1.0 if misses else reach, steps)
             forecasts.append(_forecast(names, m, table.index[-1], replicates, tails))
     forecast = pd.concat(forecasts, ignore_index=True) if forecasts else pd.DataFrame()
     return Fits(
@@ -413,7 +419,23 @@ def _parameter_row(
     mean = table.to_numpy().mean(axis=1)
     fitted = fits.error(table.index.to_numpy(dtype=float))[0]
     row["log_rmse"] = _log_rmse(mean, fitted)
-    return row | {"status": _status(row, last=fitted[-1])}
+    misses = _misses_the_end(table.to_numpy()[-1], fitted[-1], tails)
+    return row | {"status": _status(row, last=fitted[-1], misses=misses)}
+
+
+def _misses_the_end(errors: Floats, fitted: float, tails: list[float]) -> bool:
+    """Whether the law is off the last mean error by more than chance between repeats explains.
+
+    Args:
+        errors: [R] the test errors at the largest m.
+        fitted: The law's error there.
+        tails: Of the interval.
+    """
+    if errors.size < 2:
+        return False
+    last = mean_of(errors)
+    low, high = last.interval(tails[1] - tails[0])
+    return not low <= fitted <= high and abs(fitted - last.value) > CLOSE * last.value
 
 
 def _log_rmse(errors: Floats, fitted: Floats) -> float:
@@ -433,9 +455,11 @@ def _percentiles(values: Floats, tails: list[float]) -> tuple[Any, Any]:
     return low, high
 
 
-def _status(row: dict[str, Any], last: float) -> str:
+def _status(row: dict[str, Any], last: float, misses: bool) -> str:
     if row["exponent"] == 0:
         return "not decreasing"
+    if misses:
+        return MISSES
     if row["floor_low"] == 0 and row["floor_high"] >= NEAR_LAST * last:
         return "floor not identified"
     return "floor at zero" if row["floor"] == 0 else "converged"
