@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from browser import look, needs_browser
 
 from takeoff.files import read_json
 
@@ -76,6 +77,16 @@ def test_the_report_is_whole(study: Path) -> None:
     assert page.count("<svg") == len(figures)
     assert (report / "report.pdf").read_bytes().startswith(b"%PDF-")
     assert list((report / "tables").glob("*.csv"))
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [360, 390, 1250, 1600])
+def test_the_page_opens_cleanly_at_any_width(study: Path, width: int) -> None:
+    """No sideways scrolling, no error in the console, every figure drawn."""
+    needed, figures, console = look(study / REPORT / "report.html", width)
+    assert needed <= width
+    assert figures == 6
+    assert console == ""
 
 
 def test_a_second_run_has_nothing_to_do(study: Path) -> None:

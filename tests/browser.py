@@ -1,0 +1,55 @@
+"""A page in headless Chromium: how wide it is, and what it says to the console."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+needs_browser = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--allow-file-access-from-files",
+    "--enable-logging=stderr",
+    "--window-size=1700,1000",
+    "--virtual-time-budget=5000",
+    "--dump-dom",
+]
+# A frame has any width, a window of the browser has not.
+FRAME = """<!doctype html><title>loading</title>
+<iframe src="{page}" style="width:{width}px;height:900px;border:0" onload="
+  document.title = 'width=' + this.contentDocument.documentElement.scrollWidth
+    + ' figures=' + [...this.contentDocument.querySelectorAll('figure svg')]
+      .filter(svg => svg.getBoundingClientRect().width > 100).length"></iframe>"""
+
+
+def look(page: Path, width: int) -> tuple[int, int, str]:
+    """Open a page in a frame of this width.
+
+    Returns:
+        The width that the page needs, the number of figures that show, and what was written to
+        the console.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        frame = Path(folder) / "frame.html"
+        frame.write_text(FRAME.format(page=page.resolve().as_uri(), width=width))
+        done = subprocess.run(
+            [str(CHROMIUM), *FLAGS, f"--user-data-dir={folder}/profile", frame.as_uri()],
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+    found = re.search(r"<title>width=(\d+) figures=(\d+)</title>", done.stdout)
+    assert found, done.stderr[-2000:]
+    console = "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
+    return int(found[1]), int(found[2]), console
