@@ -9,9 +9,11 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 report: $(VENV)/ready ## the lecture's paper, in results/lecture/report/
 	snakemake --cores $(CORES)
+	@echo "The paper is at results/lecture/report/report.html, and report.pdf beside it"
 
 smoke: $(VENV)/ready ## the same paper in a minute, in results/smoke/report/
 	snakemake --cores $(CORES) --configfile config/smoke.yaml
+	@echo "The paper is at results/smoke/report/report.html, and report.pdf beside it"
 
 test: lint types unit study ## lint, types, unit tests, the smoke study end to end
 
