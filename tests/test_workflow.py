@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -165,6 +166,31 @@ def test_a_table_cut_in_half_stops_before_the_paper(study: Path) -> None:
     assert again.returncode == 0, again.stdout
     assert "(the rest was stored)" in again.stdout, "the finished cells were kept"
     assert table.read_text() == whole
+
+
+def test_a_killed_run_is_simply_run_again(study: Path) -> None:
+    """kill -9 of Snakemake itself: no lock to break, no half file, the same table in the end."""
+    table = study / "results/smoke/runs/spam/mlp_small.csv"
+    whole = table.read_text()
+    table.unlink()
+    shutil.rmtree(study / "results/cells")
+    run = subprocess.Popen(
+        ["snakemake", "--cores", "2", "--configfile", "config/smoke.yaml"],
+        cwd=study, env=os.environ | {"PYTHONPATH": str(study / "src")}, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not list((study / "results/cells").rglob("*.json")):
+        assert run.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    assert not table.exists()
+    again = snakemake(study)
+    assert again.returncode == 0, again.stdout
+    assert "(the rest was stored)" in again.stdout
+    measured = [line.split(",")[:8] for line in table.read_text().splitlines()]
+    assert measured == [line.split(",")[:8] for line in whole.splitlines()]
 
 
 @pytest.mark.parametrize(

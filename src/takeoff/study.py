@@ -212,6 +212,9 @@ class Study(Section):
 
     study: Name
     title: Annotated[str, Field(min_length=1)]
+    question: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="what the paper asks; without it, the lecture's question"
+    )
     seed: Annotated[int, Field(ge=0)]
     use: Use
     datasets: dict[Name, DatasetSettings]
