@@ -11,8 +11,8 @@ from takeoff.training import Candidate, Cell, Floats, Probabilities, spread_clas
 
 MAX_ITERATIONS = 1000
 # On Fashion-MNIST at m = 16,000 this ends within 0.3 % of the validation log-loss that
-# scikit-learn's 1e-4 reaches, in less than half of its iterations.
-TOLERANCE = 3e-4
+# scikit-learn's 1e-4 reaches, in a fifth of its iterations.
+TOLERANCE = 1e-3
 
 
 def candidates(cell: Cell, fit: dict[str, Any], training: dict[str, Any]) -> Iterator[Candidate]:
