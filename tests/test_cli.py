@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,12 +20,14 @@ HEAVY = ("torch", "pytorch_lightning", "sklearn", "matplotlib", "snakemake")
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
-def train(folder: Path, kind: str, m: list[int], repeats: int = 2) -> list[str]:
+def train(folder: Path, kind: str, m: list[int], repeats: int = 2, **changes: int) -> list[str]:
     """The command that trains a curve on the small data set."""
+    settings = curve(kind, m, repeats)
+    settings["training"] = settings["training"] | changes
     if not (folder / "blobs.npz").exists():
         blobs().save(folder / "blobs.npz")
     return [
-        "train-curve", "--settings", canonical_json(curve(kind, m, repeats)),
+        "train-curve", "--settings", canonical_json(settings),
         "--data", str(folder / "blobs.npz"), "--cells", str(folder / "cells"),
         "--out", str(folder / f"{kind}.csv"),
     ]  # fmt: skip
@@ -79,9 +82,37 @@ def test_a_killed_job_keeps_its_finished_cells(tmp_path: Path) -> None:
     assert not (tmp_path / "mlp.csv").exists()
     before = {path: path.stat().st_mtime_ns for path in stored}
     again = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True)
-    assert "stored" in again.stderr
+    trained, kept = map(int, re.search(r"(\d+) cells trained, (\d+) were", again.stderr).groups())
+    assert trained + kept == 9 and kept >= 2, "none was trained twice"
     assert {path: path.stat().st_mtime_ns for path in stored} == before, "they were not retrained"
     assert len(pd.read_csv(tmp_path / "mlp.csv")) == 9
+
+
+def test_a_job_that_is_told_to_end_saves_its_batch(tmp_path: Path) -> None:
+    """SIGTERM: exit code 143, one line that says what to do, and the rerun goes on."""
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    for folder in (whole, stopped):
+        folder.mkdir()
+    slow = {"min_steps": 4000, "max_steps": 4000, "patience": 1000}
+    command = [sys.executable, "-m", "takeoff", *train(stopped, "mlp", [40, 80], **slow)]
+    job = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (stopped / "cells/unfinished").exists():
+        assert time.monotonic() < deadline and job.poll() is None, "the job ended too early"
+        time.sleep(0.01)
+    time.sleep(1)  # a moment before the first step, SIGTERM just ends it
+    job.send_signal(signal.SIGTERM)
+    _, said = job.communicate()
+    assert job.returncode == 143 and "run it again to go on" in said, said
+    assert "Traceback" not in said
+    assert len(list((stopped / "cells/unfinished").iterdir())) == 1
+    subprocess.run(command, env=ENVIRONMENT, capture_output=True, check=True)
+    command = [sys.executable, "-m", "takeoff", *train(whole, "mlp", [40, 80], **slow)]
+    subprocess.run(command, env=ENVIRONMENT, capture_output=True, check=True)
+    tables = [
+        pd.read_csv(folder / "mlp.csv").drop(columns="seconds") for folder in (whole, stopped)
+    ]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
 
 
 def test_two_trainings_from_nothing_give_the_same_table(tmp_path: Path) -> None:

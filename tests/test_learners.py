@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,38 +12,46 @@ from small import GRIDS, TRAINING, blobs, curve
 
 from takeoff import learners, training
 from takeoff.learners.svm_rbf import fit_temperature
-from takeoff.training import Candidate, Cell
+from takeoff.training import Candidate, Cell, Sample
 
 KINDS = list(GRIDS)
 
 
-def cell(m: int = 200, n_classes: int = 3, seed: int = 0) -> tuple[Cell, np.ndarray, np.ndarray]:
-    """A cell of the small data set, and its scaled test rows and labels."""
+def sample_of(m: int = 200, n_classes: int = 3, seed: int = 0) -> Sample:
+    """A cell of the small data set."""
     data = blobs(n_classes)
     train, held_out = training.split(training.subset(data, seed, m, 0), TRAINING)
-    center, scale = training.scaling(data.features(data.x_pool[train]))
-
-    def scaled(x):
-        return (data.features(x) - center) / scale
-
-    made = Cell(
-        x_train=scaled(data.x_pool[train]), y_train=data.y_pool[train],
-        x_validation=scaled(data.x_pool[held_out]), y_validation=data.y_pool[held_out],
-        n_classes=n_classes, seed=seed,
-    )  # fmt: skip
-    return made, scaled(data.x_test), data.y_test
+    return Sample(data, m, 0, train, held_out, seed)
 
 
-def tried(kind: str, of: Cell) -> list[Candidate]:
-    return list(learners.load(kind).candidates(of, {"kind": kind, **GRIDS[kind]}, TRAINING))
+def cell(**size: int) -> tuple[Cell, np.ndarray, np.ndarray]:
+    """A cell's data in memory, and the scaled test rows and labels."""
+    sample = sample_of(**size)
+    return sample.cell(), sample.scaled(sample.data.x_test), sample.data.y_test
+
+
+def tried(kind: str, sample: Sample) -> list[Candidate]:
+    """What the learner fits to the cell: every setting, or the one that a network has chosen."""
+    learner, fit = learners.load(kind), {"kind": kind, **GRIDS[kind]}
+    if kind != "mlp":
+        return list(learner.candidates(sample.cell(), fit, TRAINING))
+    found: list[Candidate] = []
+    ledger = SimpleNamespace(
+        checkpoint=Path("/nowhere"),
+        steps=lambda n: None,
+        finish=lambda sample, best, seconds: found.append(best),
+    )
+    learner.fit_together([sample], fit, TRAINING, ledger)
+    return found
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_it_learns(kind: str, n_classes: int) -> None:
     """Probabilities sum to one, and the error is far below guessing."""
+    sample = sample_of(n_classes=n_classes)
     made, x_test, y_test = cell(n_classes=n_classes)
-    for candidate in tried(kind, made):
+    for candidate in tried(kind, sample):
         found = candidate.predict(x_test)
         assert found.shape == (len(x_test), n_classes)
         np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
@@ -53,33 +63,31 @@ def test_it_learns(kind: str, n_classes: int) -> None:
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "mlp"])
 def test_every_setting_of_the_grid_is_tried(kind: str) -> None:
     """One candidate per setting; the network tries its rates in pilot runs."""
-    made, _, _ = cell()
     ((name, values),) = GRIDS[kind]["grid"].items()
-    assert [candidate.settings[name] for candidate in tried(kind, made)] == sorted(values)
+    assert [candidate.settings[name] for candidate in tried(kind, sample_of())] == sorted(values)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_class_that_training_never_saw_gets_a_column(kind: str) -> None:
     """With a class missing from the training rows, probabilities still cover all classes."""
-    made, x_test, _ = cell()
-    seen = made.y_train != 2
-    partial = Cell(
-        made.x_train[seen], made.y_train[seen], made.x_validation, made.y_validation, 3, 0
-    )
+    whole = sample_of()
+    seen = whole.train[whole.data.y_pool[whole.train] != 2]
+    partial = dataclasses.replace(whole, train=seen)
+    x_test = partial.scaled(whole.data.x_test)
     for candidate in tried(kind, partial):
         found = candidate.predict(x_test)
         assert found.shape == (len(x_test), 3)
         assert kind == "mlp" or not found[:, 2].any(), "a network starts out with all classes"
-        truth = training.one_hot(partial.y_validation, 3)
+        truth = training.one_hot(whole.data.y_pool[whole.validation], 3)
         assert np.isfinite(training.expected_log_loss(candidate.validation, truth))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_cell_gives_the_same_result(kind: str) -> None:
     """Bit for bit, on one machine."""
-    made, x_test, _ = cell()
+    _, x_test, _ = cell()
     first, second = (
-        [candidate.predict(x_test) for candidate in tried(kind, made)] for _ in range(2)
+        [candidate.predict(x_test) for candidate in tried(kind, sample_of())] for _ in range(2)
     )
     np.testing.assert_array_equal(first, second)
 
@@ -104,89 +112,6 @@ def test_the_temperature_is_the_best_one() -> None:
     found = fit_temperature(2 * np.log(probabilities), labels.astype(np.int64))
     assert found == pytest.approx(2, rel=0.05)
     assert fit_temperature(np.zeros((3, 2)), np.array([-1, -1, -1])) == 1.0
-
-
-class TestNetwork:
-    """The schedule of a network's run."""
-
-    @staticmethod
-    def run(n: int = 160, share: float = 1.0, **changes):
-        from takeoff.learners.mlp import Run
-
-        made, _, _ = cell(n)
-        return Run(made, [16], 0.01, TRAINING | changes, share)
-
-    def test_the_budget_starves_neither_small_nor_large_m(self) -> None:
-        """Epochs decide between the two limits; a pilot gets its share."""
-        from takeoff.learners.mlp import plan_run
-
-        def total(n: int, share: float = 1.0) -> float:
-            limits = {"epochs": 10, "min_steps": 100, "max_steps": 1000}
-            return plan_run(n, TRAINING | limits, share).stable / 0.8
-
-        assert total(20) == pytest.approx(100, abs=1)
-        assert total(1600) == pytest.approx(500, abs=1)
-        assert total(10**6) == pytest.approx(1000, abs=1)
-        assert total(10**6, 0.25) == pytest.approx(250, abs=1)
-
-    def test_the_rate_climbs_stays_and_ends_at_zero(self) -> None:
-        """Without an early stop: warm-up, constant, then a linear cool-down where the run ends."""
-        run = self.run(min_steps=100, max_steps=100, patience=10**6)
-        factors = []
-        for block in run.schedule:
-            factors += block.factors
-            run.steps += len(block.factors)
-        assert len(factors) == 100
-        assert factors[:10] == pytest.approx(np.arange(1, 11) / 10)
-        assert set(factors[10:80]) == {1.0}
-        assert factors[80:] == pytest.approx(1 - np.arange(20) / 20)
-
-    def test_an_early_stop_goes_back_and_cools_down(self) -> None:
-        """When patience ends, the run returns to its best weights and anneals a part as long."""
-        run = self.run(min_steps=1000, max_steps=1000)
-        run._go_back = lambda: setattr(run, "went_back", run.best.steps)
-        run.best.loss, run.best.steps = 0.1, 400
-        factors = []
-        for block in run.schedule:
-            factors += block.factors
-            run.steps += len(block.factors)
-            run.best.waited += 1
-        assert run.went_back == 400
-        cooling = [factor for factor in factors if factor < 1.0][100:]
-        assert len(factors) == 3 * run.plan.every + 100
-        assert cooling == sorted(cooling, reverse=True)
-
-    def test_the_best_weights_are_restored(self) -> None:
-        """The returned network has the lowest validation log-loss that the run ever saw."""
-        from takeoff.learners import mlp
-
-        made, _, _ = cell(60)
-        seen = []
-
-        class Spy(mlp.Run):
-            def _evaluate(self, optimizer) -> None:
-                super()._evaluate(optimizer)
-                seen.append(self.best.loss)
-
-        run = Spy(made, [64], 0.05, TRAINING | {"min_steps": 400, "max_steps": 400}, 1.0)
-        mlp._trainer(TRAINING).fit(run, itertools.repeat(0))
-        truth = training.one_hot(made.y_validation, 3)
-        reached = training.expected_log_loss(candidate_of(run, made), truth)
-        assert reached == pytest.approx(min(seen), rel=1e-2)
-
-    def test_every_epoch_sees_every_row_once(self) -> None:
-        """Batches are drawn without replacement."""
-        from takeoff.learners.mlp import _epochs
-
-        batches = list(itertools.islice(_epochs(96, 32, seed=0), 6))
-        for epoch in (batches[:3], batches[3:]):
-            assert sorted(int(i) for batch in epoch for i in batch) == list(range(96))
-
-
-def candidate_of(run, made: Cell):
-    import torch
-
-    return run.probabilities(torch.from_numpy(made.x_validation))
 
 
 def test_curves_improve_with_m(tmp_path) -> None:

@@ -41,12 +41,25 @@ def test_validation_comes_out_of_m_and_is_nested(m: int, fraction: float) -> Non
 
 def test_scaling_centres_each_feature_and_shares_one_scale() -> None:
     """After scaling the mean variance is one, and ratios between features are kept."""
-    x = np.random.default_rng(0).normal([5, -3, 0], [1, 10, 0], (500, 3)).astype(np.float32)
-    center, scale = training.scaling(x)
+    rows = np.arange(0, 400, 3)
+    center, scale = training.scaling(DATA, rows)
+    x = DATA.features(DATA.x_pool[rows])
     scaled = (x - center) / scale
     np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-5)
     assert scaled.var(axis=0).mean() == pytest.approx(1, rel=1e-4)
-    assert training.scaling(np.ones((4, 2), np.float32))[1] == 1.0, "constant features stay finite"
+    sample = training.Sample(DATA, 400, 0, rows, rows, 0)
+    np.testing.assert_allclose(sample.cell().x_train, scaled, rtol=1e-6)
+    assert training.scaling(DATA, rows[:1])[1] == 1.0, "constant features stay finite"
+
+
+def test_scaling_reads_rows_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The memory is bounded, the result the same."""
+    rows = np.arange(400)
+    whole = training.scaling(DATA, rows)
+    monkeypatch.setattr(training, "ROWS_AT_ONCE", 7)
+    portions = training.scaling(DATA, rows)
+    np.testing.assert_allclose(whole[0], portions[0], rtol=1e-6)
+    assert whole[1] == pytest.approx(portions[1], rel=1e-6)
 
 
 def test_expected_error_is_the_error_rate_for_observed_labels() -> None:
@@ -109,17 +122,23 @@ def test_a_curve_has_a_row_per_cell(tmp_path, posterior: bool) -> None:
         assert table["test_error"].min() >= data.bayes_error
 
 
-def test_only_missing_cells_are_trained(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["logistic_regression", "mlp"])
+def test_only_missing_cells_are_trained(
+    tmp_path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
     """Adding one m trains that one; a label-free rerun trains nothing and gives the same table."""
-    learner, store = learners.load("logistic_regression"), CellStore(tmp_path)
-    first = training.train_curve(curve("logistic_regression", [40, 80]), DATA, learner, store)
+    learner, store = learners.load(kind), CellStore(tmp_path)
+    first = training.train_curve(curve(kind, [40, 80]), DATA, learner, store)
     trained = []
-    real = training.train_cell
-    monkeypatch.setattr(
-        training, "train_cell", lambda *args: trained.append(args[3:]) or real(*args)
-    )
-    more = training.train_curve(curve("logistic_regression", [40, 80, 160]), DATA, learner, store)
-    assert trained == [(160, 0), (160, 1)]
+    real = training.Ledger.finish
+
+    def finish(ledger, sample, *found) -> None:
+        trained.append((sample.m, sample.repeat))
+        real(ledger, sample, *found)
+
+    monkeypatch.setattr(training.Ledger, "finish", finish)
+    more = training.train_curve(curve(kind, [40, 80, 160]), DATA, learner, store)
+    assert sorted(trained) == [(160, 0), (160, 1)]
     pd.testing.assert_frame_equal(more[:4], first)
 
 

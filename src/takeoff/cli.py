@@ -15,14 +15,23 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from takeoff.errors import TakeoffError
+from takeoff.errors import PreemptedError, TakeoffError
+
+TERMINATED = 128 + 15  # as a shell says of a process that SIGTERM ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; a `TakeoffError` is printed in its own words, without a traceback."""
+    """Run one command; a `TakeoffError` is printed in its own words, without a traceback.
+
+    Returns:
+        The exit code: 0, 1 after an error, 143 after a SIGTERM whose work was saved.
+    """
     chosen = _parser().parse_args(arguments)
     try:
         chosen.run(chosen)
+    except PreemptedError as stop:
+        print(f"takeoff: stopped: {stop}", file=sys.stderr)
+        return TERMINATED
     except TakeoffError as error:
         print(f"takeoff: error: {error}", file=sys.stderr)
         return 1
@@ -51,12 +60,20 @@ def train_curve(chosen: argparse.Namespace) -> None:
     from takeoff import learners
     from takeoff.datasets.base import Dataset
     from takeoff.files import write_csv
+    from takeoff.progress import Progress, progress_file
     from takeoff.store import CellStore
     from takeoff.training import train_curve
 
-    learner = learners.load(chosen.settings["fit"]["kind"])
+    settings = chosen.settings
+    learner = learners.load(settings["fit"]["kind"])
     data = Dataset.load(chosen.data)
-    write_csv(chosen.out, train_curve(chosen.settings, data, learner, CellStore(chosen.cells)))
+    label = f"{settings['dataset']} {settings['learner']}"
+    work = float(settings["repeats"] * sum(settings["m"]))
+    cells = settings["repeats"] * len(settings["m"])
+    with Progress(progress_file(chosen.out), label, cells, work) as progress:
+        write_csv(
+            chosen.out, train_curve(settings, data, learner, CellStore(chosen.cells), progress)
+        )
 
 
 def fit_curves(chosen: argparse.Namespace) -> None:

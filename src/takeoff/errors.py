@@ -1,4 +1,4 @@
-"""The one error a user is meant to read."""
+"""What a user is meant to read when a command does not end well."""
 
 from __future__ import annotations
 
@@ -18,3 +18,7 @@ class TakeoffError(Exception):
         if remedy:
             lines.append(f"  -> {remedy}")
         super().__init__("\n".join(lines))
+
+
+class PreemptedError(Exception):
+    """SIGTERM came: what was being done has been saved, and the same command goes on with it."""

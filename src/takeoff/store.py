@@ -43,6 +43,12 @@ class CellStore:
         with replacing(self._path(meaning)) as file:
             json.dump({"check": _check(row), "row": row, "meaning": meaning}, file)
 
+    def unfinished(self, meaning: dict[str, Any]) -> Path:
+        """Where work on something that is not finished yet may be kept; its folder exists."""
+        folder = self.folder / "unfinished"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{_check(meaning)[:32]}.ckpt"
+
     def _path(self, meaning: dict[str, Any]) -> Path:
         key = _check(meaning)
         return self.folder / key[:2] / f"{key[:32]}.json"

@@ -13,6 +13,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +29,18 @@ from takeoff.store import CellStore
 if TYPE_CHECKING:
     import pandas as pd
 
+    from takeoff.progress import Progress
+
 Floats = npt.NDArray[np.float32]
 Probabilities = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+Rows = npt.NDArray[np.int64]
 
 # A probability of zero for what then happens would make the mean log-loss infinite.
 SMALLEST_PROBABILITY = 1e-7
+
+ROWS_AT_ONCE = 2**14  # read as floating-point numbers at a time
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,11 @@ class Candidate:
 
 
 def train_curve(
-    settings: dict[str, Any], data: Dataset, learner: ModuleType, store: CellStore
+    settings: dict[str, Any],
+    data: Dataset,
+    learner: ModuleType,
+    store: CellStore,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Train, or take from the store, every cell of one learning curve.
 
@@ -85,6 +97,7 @@ def train_curve(
         data: The data set.
         learner: A module of `takeoff.learners`.
         store: Where finished cells are kept.
+        progress: Told of each finished cell.
 
     Returns:
         A row per cell, ordered by m and repeat.
@@ -94,70 +107,171 @@ def train_curve(
     """
     import pandas as pd
 
-    rows = []
-    for m in settings["m"]:
-        cells = [_cell(settings, data, learner, store, m, r) for r in range(settings["repeats"])]
-        rows += [row for row, _ in cells]
-        _report(settings, m, cells)
-    return pd.DataFrame(rows)
+    ledger = Ledger(settings, data, store, progress)
+    samples = [sample for sample in _samples(settings, data) if not ledger.has(sample)]
+    ledger.start()
+    if samples and hasattr(learner, "fit_together"):
+        learner.fit_together(samples, settings["fit"], settings["training"], ledger)
+    else:
+        for sample in samples:
+            _fit_alone(sample, settings, learner, ledger)
+    print(
+        f"{settings['dataset']} {settings['learner']}: {len(samples)} cells trained, "
+        f"{len(ledger.rows) - len(samples)} were stored",
+        file=sys.stderr,
+    )
+    return pd.DataFrame([ledger.rows[m, r] for m, r in _keys(settings)])
 
 
-def _cell(
-    settings: dict[str, Any],
-    data: Dataset,
-    learner: ModuleType,
-    store: CellStore,
-    m: int,
-    repeat: int,
-) -> tuple[dict[str, Any], bool]:
-    """The row of one cell, and whether it was already in the store."""
-    meaning = cell_meaning(settings, data.digest, m, repeat)
-    stored = store.get(meaning)
-    if stored is not None:
-        return stored, True
-    row = train_cell(settings, data, learner, m, repeat)
-    store.put(meaning, row)
-    return row, False
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """The rows of one cell, and how its features are scaled.
+
+    Attributes:
+        data: The data set.
+        m: Labelled examples.
+        repeat: Which of the repeats.
+        train: Rows of the pool to learn from, int64 [n].
+        validation: Rows of the pool to choose by, int64 [v]; n + v = m.
+        seed: Seed for whatever is random in the fit.
+    """
+
+    data: Dataset
+    m: int
+    repeat: int
+    train: Rows
+    validation: Rows
+    seed: int
+
+    @cached_property
+    def scaling(self) -> tuple[Floats, np.float32]:
+        """Centre [d] and common scale of the features, from the training rows."""
+        return scaling(self.data, self.train)
+
+    def scaled(self, stored: Bytes) -> Floats:
+        """Stored examples [k, d] as the numbers that a learner gets, [k, d]."""
+        center, scale = self.scaling
+        found = self.data.features(stored)
+        found -= center
+        found /= scale
+        return found
+
+    def cell(self) -> Cell:
+        """The cell's data in memory, for learners that take one cell at a time."""
+        x, y = self.data.x_pool, self.data.y_pool
+        return Cell(
+            x_train=self.scaled(x[self.train]),
+            y_train=y[self.train],
+            x_validation=self.scaled(x[self.validation]),
+            y_validation=y[self.validation],
+            n_classes=len(self.data.classes),
+            seed=self.seed,
+        )
+
+
+class Ledger:
+    """The rows of a curve's cells: those that were stored, and each new one as it is finished."""
+
+    def __init__(
+        self,
+        settings: dict[str, Any],
+        data: Dataset,
+        store: CellStore,
+        progress: Progress | None = None,
+    ):
+        self._settings, self._data, self._store = settings, data, store
+        self._progress = progress
+        self.rows: dict[tuple[int, int], dict[str, Any]] = {}
+        for m, repeat in _keys(settings):
+            row = store.get(cell_meaning(settings, data.digest, m, repeat))
+            if row is not None:
+                self.rows[m, repeat] = row
+
+    def has(self, sample: Sample) -> bool:
+        """Whether the cell is finished."""
+        return (sample.m, sample.repeat) in self.rows
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where a batch that was stopped in the middle is kept: one file a curve."""
+        return self._store.unfinished(curve_meaning(self._settings, self._data.digest))
+
+    def start(self) -> None:
+        """Report the cells that are there already."""
+        if self._progress is not None:
+            self._progress.stored(len(self.rows), work=float(sum(m for m, _ in self.rows)))
+
+    def steps(self, n: int) -> None:
+        """Report steps of an optimiser."""
+        if self._progress is not None:
+            self._progress.steps(n)
+
+    def finish(self, sample: Sample, best: Candidate, seconds: float) -> None:
+        """Test what was fitted, and store the cell at once.
+
+        Args:
+            sample: The cell.
+            best: The setting that was chosen for it.
+            seconds: Time of the whole grid: tuning is part of what a learner costs.
+        """
+        started = time.perf_counter()
+        row = _tested(self._settings, sample, best)
+        row["seconds"] = round(seconds + time.perf_counter() - started, 4)
+        meaning = cell_meaning(self._settings, self._data.digest, sample.m, sample.repeat)
+        self._store.put(meaning, row)
+        self.rows[sample.m, sample.repeat] = row
+        if self._progress is not None:
+            self._progress.advance(work=float(sample.m))
 
 
 def cell_meaning(settings: dict[str, Any], digest: str, m: int, repeat: int) -> dict[str, Any]:
     """Everything that the result of one cell depends on; the other cells of the curve are not."""
+    return {**curve_meaning(settings, digest), "m": m, "repeat": repeat}
+
+
+def curve_meaning(settings: dict[str, Any], digest: str) -> dict[str, Any]:
+    """Everything that all cells of a curve depend on alike."""
     own = {key: value for key, value in settings.items() if key not in ("m", "repeats")}
-    return {**own, "data": digest, "m": m, "repeat": repeat}
+    return {**own, "data": digest}
 
 
-def train_cell(
-    settings: dict[str, Any], data: Dataset, learner: ModuleType, m: int, repeat: int
-) -> dict[str, Any]:
-    """Fit the grid of one cell, take the setting with the lowest validation log-loss, test it.
+def _keys(settings: dict[str, Any]) -> list[tuple[int, int]]:
+    return [(m, repeat) for m in settings["m"] for repeat in range(settings["repeats"])]
 
-    Seconds cover the whole grid: tuning is part of what a learner costs.
-    """
+
+def _samples(settings: dict[str, Any], data: Dataset) -> Iterator[Sample]:
+    for m, repeat in _keys(settings):
+        train, validation = split(subset(data, settings["seed"], m, repeat), settings["training"])
+        _needs_two_classes(data, train, m, repeat)
+        seed = seed_of(settings["seed"], data.name, settings["learner"], m, repeat)
+        yield Sample(data, m, repeat, train, validation, seed)
+
+
+def _fit_alone(
+    sample: Sample, settings: dict[str, Any], learner: ModuleType, ledger: Ledger
+) -> None:
+    """Fit the grid of one cell and take the setting with the lowest validation log-loss."""
     started = time.perf_counter()
-    train, validation = split(subset(data, settings["seed"], m, repeat), settings["training"])
-    _needs_two_classes(data, train, m, repeat)
-    center, scale = scaling(data.features(data.x_pool[train]))
-    cell = Cell(
-        x_train=(data.features(data.x_pool[train]) - center) / scale,
-        y_train=data.y_pool[train],
-        x_validation=(data.features(data.x_pool[validation]) - center) / scale,
-        y_validation=data.y_pool[validation],
-        n_classes=len(data.classes),
-        seed=seed_of(settings["seed"], data.name, settings["learner"], m, repeat),
-    )
+    cell = sample.cell()
     best = choose(learner.candidates(cell, settings["fit"], settings["training"]), cell)
-    test = best.predict((data.features(data.x_test) - center) / scale)
-    truth = one_hot(cell.y_validation, cell.n_classes)
+    ledger.finish(sample, best, time.perf_counter() - started)
+
+
+def _tested(settings: dict[str, Any], sample: Sample, best: Candidate) -> dict[str, Any]:
+    data = sample.data
+    n_classes = len(data.classes)
+    truth = one_hot(data.y_pool[sample.validation], n_classes)
+    test = best.predict(sample.scaled(data.x_test))
     target = data.posterior_test
     if target is None:
-        target = one_hot(data.y_test, cell.n_classes)
+        target = one_hot(data.y_test, n_classes)
     return {
         "dataset": data.name,
         "learner": settings["learner"],
-        "m": m,
-        "repeat": repeat,
-        "n_train": len(train),
-        "n_validation": len(validation),
+        "m": sample.m,
+        "repeat": sample.repeat,
+        "n_train": len(sample.train),
+        "n_validation": len(sample.validation),
         "test_error": expected_error(test, target),
         "log_loss": expected_log_loss(test, target),
         "validation_error": expected_error(best.validation, truth),
@@ -165,13 +279,13 @@ def train_cell(
         "settings": canonical_json(best.settings),
         "n_params": best.n_params,
         "steps": best.steps,
-        "seconds": round(time.perf_counter() - started, 4),
+        "seconds": 0.0,
         "device": best.device,
         "versions": canonical_json(settings["versions"]),
     }
 
 
-def subset(data: Dataset, seed: int, m: int, repeat: int) -> npt.NDArray[np.intp]:
+def subset(data: Dataset, seed: int, m: int, repeat: int) -> Rows:
     """The rows of the pool that are labelled: the first m of the repeat's own permutation.
 
     The permutation depends on the study's seed, the data set and the repeat alone. So a smaller m
@@ -181,9 +295,7 @@ def subset(data: Dataset, seed: int, m: int, repeat: int) -> npt.NDArray[np.intp
     return order[:m]
 
 
-def split(
-    rows: npt.NDArray[np.intp], training: dict[str, Any]
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def split(rows: Rows, training: dict[str, Any]) -> tuple[Rows, Rows]:
     """Take the validation rows out of the labelled ones, evenly along their order.
 
     Row i is held out when floor((i + 1) f) > floor(i f) for the validation fraction f, so that
@@ -195,15 +307,25 @@ def split(
     return rows[~held_out], rows[held_out]
 
 
-def scaling(features: Floats) -> tuple[Floats, np.float32]:
+def scaling(data: Dataset, rows: Rows) -> tuple[Floats, np.float32]:
     """Centre of each feature and one common scale, both from the training rows.
 
     One scale for all features keeps what is nearly constant small; a scale for each would blow
-    up a pixel or a word that hardly ever occurs in a small sample.
+    up a pixel or a word that hardly ever occurs in a small sample. Rows are read in portions: the
+    memory does not grow with their number.
+
+    Returns:
+        Centre [d], and the root of the features' mean variance (1 if nothing varies).
     """
-    center = features.mean(axis=0, dtype=np.float64).astype(np.float32)
-    spread = np.sqrt(np.mean((features - center) ** 2, dtype=np.float64))
-    return center, np.float32(spread if spread > 0 else 1.0)
+    total, squares = np.zeros(data.x_pool.shape[1]), np.zeros(data.x_pool.shape[1])
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        features = data.features(data.x_pool[rows[start : start + ROWS_AT_ONCE]])
+        total += features.sum(axis=0, dtype=np.float64)
+        squares += np.einsum("nd,nd->d", features, features, dtype=np.float64)
+    mean = total / len(rows)
+    variance = float(np.maximum(squares / len(rows) - mean**2, 0.0).mean())
+    scale = np.sqrt(variance) if variance > 1e-12 * float(np.mean(mean**2)) else 1.0
+    return mean.astype(np.float32), np.float32(scale)
 
 
 def choose(candidates: Iterator[Candidate], cell: Cell) -> Candidate:
@@ -250,7 +372,7 @@ def seed_of(*identity: str | int) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def _needs_two_classes(data: Dataset, train: npt.NDArray[np.intp], m: int, repeat: int) -> None:
+def _needs_two_classes(data: Dataset, train: Rows, m: int, repeat: int) -> None:
     present = np.unique(data.y_pool[train])
     if len(present) < 2:
         raise TakeoffError(
@@ -259,17 +381,3 @@ def _needs_two_classes(data: Dataset, train: npt.NDArray[np.intp], m: int, repea
             where=f"config: datasets.{data.name}.m",
             remedy=f"drop m = {m} from the grid, or start it higher",
         )
-
-
-def _report(settings: dict[str, Any], m: int, cells: list[tuple[dict[str, Any], bool]]) -> None:
-    """A line of progress on stderr for all repeats at one m."""
-    errors = [row["test_error"] for row, _ in cells]
-    fresh = [row["seconds"] for row, stored in cells if not stored]
-    done = settings["m"].index(m) + 1
-    print(
-        f"{settings['dataset']} {settings['learner']} [{done}/{len(settings['m'])}]  m = {m:,}: "
-        f"test error {np.mean(errors):.4f}, {len(cells)} repeats, "
-        f"{sum(fresh):.1f} s" + ("" if len(fresh) == len(cells) else " (the rest was stored)"),
-        file=sys.stderr,
-        flush=True,
-    )

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -165,13 +166,21 @@ class Dataset:
     def load(cls, path: Path | str) -> Dataset:
         """Read a file written by `save`.
 
+        The arrays are mapped from the file, not read into memory: jobs side by side share one
+        copy, and a pool may be larger than memory. They can be written to without changing it.
+
         Raises:
             TakeoffError: The file is missing, cut off or damaged.
         """
         try:
-            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-                about = json.loads(file[ABOUT])
-                arrays = {name: file[name] for name in ARRAYS if name in file}
+            with zipfile.ZipFile(path) as archive:
+                about = json.loads(archive.read(ABOUT))
+                members = {info.filename: info for info in archive.infolist()}
+                arrays: dict[str, Any] = {
+                    name: _mapped(path, members[f"{name}.npy"])
+                    for name in ARRAYS
+                    if f"{name}.npy" in members
+                }
             digest, classes = about.pop("digest"), tuple(about.pop("classes"))
             data = cls(**about, classes=classes, **arrays)
             if data.digest != digest:
@@ -194,6 +203,24 @@ class Dataset:
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         arrays = {name: getattr(self, name) for name in ARRAYS}
         return {name: array for name, array in arrays.items() if array is not None}
+
+
+def _mapped(path: Path | str, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
+    """An array that lies uncompressed in a zip archive, mapped from where it lies."""
+    if member.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{member.filename} is compressed")
+    with open(path, "rb") as file:
+        # The header in front of the data repeats the name, and has an extra field of its own.
+        file.seek(member.header_offset + 26)
+        lengths = int.from_bytes(file.read(2), "little") + int.from_bytes(file.read(2), "little")
+        file.seek(lengths, os.SEEK_CUR)
+        np.lib.format.read_magic(file)
+        shape, by_columns, dtype = np.lib.format.read_array_header_1_0(file)
+        start = file.tell()
+    order: Literal["F", "C"] = "F" if by_columns else "C"
+    if 0 in shape:
+        return np.empty(shape, dtype, order)
+    return np.memmap(path, dtype, mode="c", offset=start, shape=shape, order=order)
 
 
 def require_rows(name: str, key: str, wanted: int, available: int) -> None:

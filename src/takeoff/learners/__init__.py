@@ -1,12 +1,17 @@
 """The learners, one small module each.
 
-A learner module has one public function,
+A learner module has one public function of two. Either it takes one cell at a time,
 
     candidates(cell, fit, training) -> Iterator[Candidate]
 
-which fits every setting of its hyper-parameter grid on the training rows of the cell, in a fixed
-order, and yields each. `fit` holds the learner's part of the config, `training` the study's
-training settings. The module's name is the `kind` in the config.
+fits every setting of its hyper-parameter grid on the training rows of the cell, in a fixed order,
+and yields each. Or it takes all cells of a curve,
+
+    fit_together(samples, fit, training, ledger) -> None
+
+chooses a setting for each, and enters each into the ledger as soon as it is ready. `fit` holds the
+learner's part of the config, `training` the study's training settings. The module's name is the
+`kind` in the config.
 """
 
 from __future__ import annotations

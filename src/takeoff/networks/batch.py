@@ -1,0 +1,439 @@
+"""One Lightning module that trains many networks at once, each as if it were alone.
+
+The networks of a learning curve have one shape and differ in all else: their rows, their learning
+rate, their seed, their number of steps. Up to `capacity` of them are stacked on a leading axis and
+take their steps together. One that has finished leaves the batch and the next in the queue takes
+its place, so that the batch stays full to the end of the curve. Losses are summed over the
+replicates: no gradient of one reaches another.
+
+Lightning calls `training_step` once per block of steps, up to the next evaluation of any network:
+its loop costs about as much as a step of a small network, so it is better called once for many.
+What comes next depends on the evaluations, so the batches that Lightning hands over are only its
+clock.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytorch_lightning as lightning
+import torch
+from torch import nn
+from torch.nn import functional
+
+from takeoff.errors import PreemptedError
+from takeoff.networks import replicates
+from takeoff.networks.replicates import MOMENTS, Parameters, ReplicateAdamW
+from takeoff.networks.rows import Rows, Scaling
+from takeoff.networks.schedule import Order, Progress, Schedule, Snapshot
+
+EVALUATED_AT_ONCE = {"cpu": 2**22, "other": 2**28}  # numbers in a gathered validation batch
+
+
+@dataclass(eq=False)
+class Run:
+    """One network to train.
+
+    Attributes:
+        name: Its identity among the runs of the curve; plain values, for a checkpoint.
+        priority: The run with the lowest gets the next place.
+        order: Its training rows, in its own order.
+        validation: Its validation rows, int64 [v].
+        scaling: Gives centre [d] and scale of its cell; called when it gets a place.
+        rate, decay: Learning rate and weight decay.
+        seed: Of its first weights.
+        schedule: Where it stands.
+        best: The weights (and moments) with the best validation log-loss so far.
+        paused: Where it goes on from if it is not in a batch; None before its first step.
+        seconds: Its share of the time of the batches it was in.
+    """
+
+    name: tuple[Any, ...]
+    priority: tuple[float, ...]
+    order: Order
+    validation: torch.Tensor
+    scaling: Callable[[], tuple[npt.NDArray[np.float32], np.float32]]
+    rate: float
+    decay: float
+    seed: int
+    schedule: Schedule
+    best: Snapshot | None = None
+    paused: Snapshot | None = None
+    seconds: float = 0.0
+
+    @property
+    def loss(self) -> float:
+        """The best validation log-loss so far; infinite if there was no finite one."""
+        return self.schedule.at.loss
+
+    def state(self, now: Snapshot | None) -> dict[str, Any]:
+        """Plain values and tensors to go on from."""
+        return {
+            "name": list(self.name),
+            "order": self.order.state(),
+            "progress": self.schedule.state(),
+            "best": _plain(self.best),
+            "paused": _plain(now or self.paused),
+            "seconds": self.seconds,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a `state` of the run with the same name."""
+        self.order.restore(state["order"])
+        self.schedule.at = Progress(**state["progress"])
+        self.best, self.paused = _snapshot(state["best"]), _snapshot(state["paused"])
+        self.seconds = state["seconds"]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The shape that all networks of a batch share."""
+
+    n_features: int
+    hidden: tuple[int, ...]
+    n_classes: int
+
+
+@dataclass
+class Block:
+    """Steps up to the next evaluation: rows [K, R, B], labels [K, R, B], rates [K, R]."""
+
+    rows: torch.Tensor
+    labels: torch.Tensor
+    rates: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Stack:
+    """All networks of a batch with their optimiser, as tensors with the leading axis."""
+
+    weights: Parameters
+    moments: Sequence[Parameters]
+    steps: torch.Tensor
+
+    def snapshot(self, replicate: int) -> Snapshot:
+        """A copy of one of them."""
+        first, second = ([moment[replicate].clone() for moment in of] for of in self.moments)
+        weights = [weight[replicate].clone() for weight in self.weights]
+        return Snapshot(weights, (first, second), float(self.steps[replicate]))
+
+    def copy(self) -> Stack:
+        """A copy of all."""
+        return Stack(
+            [weight.clone() for weight in self.weights],
+            [[moment.clone() for moment in of] for of in self.moments],
+            self.steps.clone(),
+        )
+
+
+@dataclass
+class Queue:
+    """Runs that wait for a place in the batch."""
+
+    waiting: list[Run] = field(default_factory=list)
+
+    def add(self, runs: Iterable[Run]) -> None:
+        """Let them wait as well, in the order of their priorities."""
+        self.waiting = sorted([*self.waiting, *runs], key=lambda run: run.priority)
+
+    def take(self, n: int) -> list[Run]:
+        """Remove and return up to n of them."""
+        taken, self.waiting = self.waiting[:n], self.waiting[n:]
+        return taken
+
+
+class Batch(lightning.LightningModule):
+    """Networks side by side, from the queue, until it is empty.
+
+    Args:
+        shape: Of every network.
+        rows: Where examples are read.
+        labels: Of all rows, int64 [N].
+        queue: The runs, in the order in which they get a place.
+        capacity: How many run at once.
+        batch_size: Rows a step of each network.
+        on_finished: Called with each run that has ended; what it returns joins the queue.
+        on_block: Called with the number of steps after each block.
+        checkpoint: Where the batch is saved when SIGTERM comes; None to stop without.
+        more_state: What else belongs into the checkpoint.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        rows: Rows,
+        labels: torch.Tensor,
+        queue: Queue,
+        *,
+        capacity: int,
+        batch_size: int,
+        on_finished: Callable[[Run], Sequence[Run]],
+        on_block: Callable[[int], None] = lambda steps: None,
+        checkpoint: Path | None = None,
+        more_state: Callable[[], dict[str, Any]] = dict,
+    ):
+        super().__init__()
+        self.automatic_optimization = False
+        self.shape, self.rows, self.queue = shape, rows, queue
+        self.labels = labels.to(rows.device)
+        self.capacity, self.batch_size = capacity, batch_size
+        self.on_finished, self.on_block = on_finished, on_block
+        self.checkpoint, self.more_state = checkpoint, more_state
+        self.runs: list[Run] = []
+        self.weights = nn.ParameterList()
+        self.optimizer: ReplicateAdamW
+        self._seat([], queue.take(capacity))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return self.optimizer
+
+    def training_step(self, tick: int, index: int) -> None:
+        """One block of steps and what follows from it; stops the trainer after the last run."""
+        started = time.perf_counter()
+        block = self._next_block()
+        if not self._take(block):
+            return
+        ended = self._evaluate([r for r, run in enumerate(self.runs) if self._counted(run, block)])
+        each = (time.perf_counter() - started) / len(self.runs)
+        for run in self.runs:
+            run.seconds += each
+        self.on_block(len(block.rows) * len(self.runs))
+        self._reseat(ended)
+        if self.trainer.received_sigterm and self.runs:
+            self._stop_here()
+        self.trainer.should_stop = not self.runs
+
+    # Steps
+
+    def _next_block(self) -> Block:
+        steps = min(run.schedule.due() for run in self.runs)
+        size = steps * self.batch_size
+        rows = torch.stack([run.order.upcoming(size) for run in self.runs])
+        rows = rows.view(len(self.runs), steps, self.batch_size).transpose(0, 1)
+        at_hand = rows.to(self.rows.device).contiguous()
+        rates = [[run.rate * factor for factor in run.schedule.factors(steps)] for run in self.runs]
+        return Block(
+            rows=at_hand if self.rows.resident else rows.contiguous(),
+            labels=self.labels[at_hand],
+            rates=torch.tensor(rates, dtype=torch.float64).T.contiguous(),
+        )
+
+    def _take(self, block: Block) -> bool:
+        """Take the steps; False if the memory did not hold the batch, which has been halved."""
+        before = self._remembered()
+        try:
+            for rows, labels, rates in zip(block.rows, block.labels, block.rates, strict=True):
+                x = self.rows.gather(rows, self.offsets, self.factors)
+                found = replicates.logits(list(self.weights), x)
+                losses = functional.cross_entropy(found, labels, reduction="sum")
+                self.optimizer.zero_grad(set_to_none=True)
+                self.manual_backward(losses / self.batch_size)
+                self.optimizer.rate = rates
+                self.optimizer.step()
+        except torch.OutOfMemoryError:
+            if before is None or len(self.runs) == 1:
+                raise
+            self._halve(before)
+            return False
+        return True
+
+    def _counted(self, run: Run, block: Block) -> bool:
+        """Count the steps of the block; whether the run is due for an evaluation."""
+        run.order.drop(len(block.rows) * self.batch_size)
+        return run.schedule.took(len(block.rows))
+
+    # Evaluations
+
+    def _evaluate(self, due: list[int]) -> list[int]:
+        """Evaluate these replicates; the ones that have ended."""
+        ended = []
+        for replicate, loss in zip(due, self._validation_losses(due), strict=True):
+            run = self.runs[replicate]
+            if run.schedule.evaluated(loss):
+                run.best = self._stack().snapshot(replicate)
+            match run.schedule.next():
+                case "go back":
+                    assert run.best is not None
+                    self._put(replicate, run.best)
+                case "end":
+                    ended.append(replicate)
+                case "go on":
+                    pass
+        return ended
+
+    @torch.no_grad()
+    def _validation_losses(self, due: list[int]) -> list[float]:
+        losses = dict.fromkeys(due, 0.0)
+        for together, rows in self._groups(due):
+            at_hand = rows.to(self.rows.device)
+            x = self.rows.gather(
+                at_hand if self.rows.resident else rows,
+                self.offsets[together],
+                self.factors[together],
+            )
+            found = replicates.logits([weight[together] for weight in self.weights], x)
+            each = functional.cross_entropy(found, self.labels[at_hand], reduction="none")
+            for replicate, total in zip(together, each.double().sum(dim=1).tolist(), strict=True):
+                losses[replicate] += total / len(self.runs[replicate].validation)
+        return [losses[replicate] for replicate in due]
+
+    def _groups(self, due: list[int]) -> list[tuple[list[int], torch.Tensor]]:
+        """Replicates with equally many validation rows, and those rows [g, v], in portions."""
+        kind = "cpu" if self.rows.device.type == "cpu" else "other"
+        most = max(1, EVALUATED_AT_ONCE[kind] // self.shape.n_features)
+        by_size: dict[int, list[int]] = {}
+        for replicate in due:
+            by_size.setdefault(len(self.runs[replicate].validation), []).append(replicate)
+        groups = []
+        for size, members in by_size.items():
+            together = max(1, most // size)
+            for start in range(0, len(members), together):
+                group = members[start : start + together]
+                rows = torch.stack([self.runs[replicate].validation for replicate in group])
+                groups += [(group, part) for part in rows.split(most, dim=1)]
+        return groups
+
+    # Who is in the batch
+
+    def _reseat(self, ended: list[int]) -> None:
+        """Those that have ended leave; those that wait take their places."""
+        if not ended:
+            return
+        for replicate in ended:
+            self.queue.add(self.on_finished(self.runs[replicate]))
+        staying = [replicate for replicate in range(len(self.runs)) if replicate not in ended]
+        self._seat(staying, self.queue.take(self.capacity - len(staying)))
+
+    def _halve(self, before: Stack) -> None:
+        """Go back to before the block and let half of the replicates wait for a place."""
+        half = len(self.runs) // 2
+        for replicate, run in enumerate(self.runs):
+            run.paused = before.snapshot(replicate)
+        self.capacity = half
+        print(
+            f"out of memory with {len(self.runs)} networks at once; going on with {half}",
+            file=sys.stderr,
+            flush=True,
+        )
+        self.queue.add(self.runs)
+        self._seat([], self.queue.take(half))
+
+    @torch.no_grad()
+    def _seat(self, staying: list[int], joining: list[Run]) -> None:
+        """Make the batch of the replicates that stay and the runs that join."""
+        new = [run.paused or self._first(run) for run in joining]
+        for run in joining:
+            run.paused = None
+
+        def stacked(old: Sequence[torch.Tensor], added: Sequence[Parameters]) -> Parameters:
+            parts = []
+            for position in range(2 * len(self.shape.hidden) + 2):
+                kept = [old[position][staying]] if staying else []
+                more = [parameters[position].to(self.rows.device) for parameters in added]
+                parts.append(torch.cat([*kept, *([torch.stack(more)] if more else [])]))
+            return parts
+
+        self.runs = [self.runs[replicate] for replicate in staying] + joining
+        if not self.runs:
+            self.weights = nn.ParameterList()
+            return
+        weights = stacked(list(self.weights), [snapshot.parameters for snapshot in new])
+        moments = [
+            stacked(
+                self.optimizer.moments(name) if staying else [],
+                [snapshot.moments[which] for snapshot in new],
+            )
+            for which, name in enumerate(MOMENTS)
+        ]
+        steps = self.optimizer.steps[staying].tolist() if staying else []
+        self._install(weights, moments, [*steps, *(snapshot.steps for snapshot in new)])
+
+    def _install(
+        self, weights: Parameters, moments: Sequence[Parameters], steps: list[float]
+    ) -> None:
+        self.weights = nn.ParameterList(nn.Parameter(weight) for weight in weights)
+        decay = torch.tensor([run.decay for run in self.runs], dtype=torch.float64)
+        fresh = ReplicateAdamW(self.weights, decay)
+        for name, values in zip(MOMENTS, moments, strict=True):
+            for parameter, value in zip(self.weights, values, strict=True):
+                fresh.state[parameter][name] = value
+        fresh.steps = torch.tensor(steps, dtype=torch.float64)
+        self.optimizer = fresh
+        if self._trainer is not None:
+            self.trainer.strategy.optimizers = [fresh]
+        scalings = [self._scaling(run) for run in self.runs]
+        self.offsets = torch.stack([scaling.offset for scaling in scalings])[:, None, :]
+        self.factors = torch.tensor([scaling.factor for scaling in scalings]).to(self.rows.device)
+        self.factors = self.factors[:, None, None]
+
+    def _scaling(self, run: Run) -> Scaling:
+        center, scale = run.scaling()
+        return self.rows.scaling(center, float(scale))
+
+    def _first(self, run: Run) -> Snapshot:
+        shape = self.shape
+        weights = replicates.initial(shape.n_features, shape.hidden, shape.n_classes, run.seed)
+        zeros = [torch.zeros_like(weight) for weight in weights]
+        return Snapshot(weights, (zeros, zeros), 0.0)
+
+    def _stack(self) -> Stack:
+        """The batch as it is now; not a copy."""
+        optimizer = self.optimizer
+        weights = [weight.detach() for weight in self.weights]
+        return Stack(weights, [optimizer.moments(name) for name in MOMENTS], optimizer.steps)
+
+    @torch.no_grad()
+    def _put(self, replicate: int, snapshot: Snapshot) -> None:
+        for weight, value in zip(self.weights, snapshot.parameters, strict=True):
+            weight[replicate] = value
+        for name, values in zip(MOMENTS, snapshot.moments, strict=True):
+            for moment, value in zip(self.optimizer.moments(name), values, strict=True):
+                moment[replicate] = value
+        self.optimizer.steps[replicate] = snapshot.steps
+
+    def _remembered(self) -> Stack | None:
+        """The batch before a block, on devices whose memory may run out in the middle of it."""
+        return None if self.rows.device.type == "cpu" else self._stack().copy()
+
+    # Checkpoints
+
+    def _stop_here(self) -> None:
+        if self.checkpoint is None:
+            raise PreemptedError("nothing was saved of the networks in training")
+        unfinished = self.checkpoint.with_suffix(".tmp")
+        self.trainer.save_checkpoint(unfinished)
+        unfinished.replace(self.checkpoint)
+        raise PreemptedError(
+            f"{len(self.runs)} networks in training were saved; run it again to go on with them"
+        )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Where each run stands; the runs of the batch with their weights."""
+        now = self._stack()
+        seated = [run.state(now.snapshot(place)) for place, run in enumerate(self.runs)]
+        checkpoint["runs"] = [*seated, *(run.state(None) for run in self.queue.waiting)]
+        checkpoint.update(self.more_state())
+
+
+def _plain(snapshot: Snapshot | None) -> dict[str, Any] | None:
+    if snapshot is None:
+        return None
+    return {
+        "parameters": snapshot.parameters,
+        "moments": list(snapshot.moments),
+        "steps": snapshot.steps,
+    }
+
+
+def _snapshot(state: dict[str, Any] | None) -> Snapshot | None:
+    if state is None:
+        return None
+    first, second = state["moments"]
+    return Snapshot(state["parameters"], (first, second), state["steps"])

@@ -1,0 +1,73 @@
+"""Where networks are trained, and how many at once."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+
+CACHE = 24 * 2**20  # bytes of a CPU's last cache that a batch of networks may fill
+ON_CPU = (4, 24)  # fewest and most networks side by side: beyond, nothing is gained
+ON_ACCELERATOR = (1, 512)
+ACTIVATIONS = 3  # copies of a batch's units that a step holds: values, gradients, work space
+MEMORY_SHARE = 0.5  # of the accelerator's free memory that a batch may fill
+FLOAT = 4  # bytes
+
+
+def capacity(
+    device: torch.device, n_features: int, hidden: Sequence[int], n_classes: int, batch: int
+) -> int:
+    """How many networks to train side by side: what fits the cache, or the device's memory."""
+    widths = [n_features, *hidden, n_classes]
+    weights = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
+    # parameters, their gradients and two moments; the inputs and the units of each layer
+    each = FLOAT * (4 * weights + batch * (widths[0] + ACTIVATIONS * sum(widths[1:])))
+    if device.type == "cpu":
+        room, (fewest, most) = float(CACHE), ON_CPU
+    else:
+        room, (fewest, most) = MEMORY_SHARE * free_memory(device), ON_ACCELERATOR
+    return max(fewest, min(most, int(room / each)))
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that are free on the device; on the CPU, of the machine."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def reserved(accelerator: str) -> Iterator[list[int] | int]:
+    """The device for this job, in the form that Lightning's Trainer takes.
+
+    A workflow engine counts GPUs but names none. So of several visible GPUs each job takes one
+    that no other job holds, with a lock that ends with the process; when all are taken it shares
+    one. With a single GPU, or none, Lightning's own choice stands. CUDA_VISIBLE_DEVICES, as a
+    scheduler sets it, decides what is visible.
+    """
+    wants_gpu = accelerator in ("auto", "gpu", "cuda")
+    visible = torch.cuda.device_count() if wants_gpu and torch.cuda.is_available() else 0
+    if visible < 2:
+        yield 1
+        return
+    for index in range(visible):
+        identity = torch.cuda.get_device_properties(index).uuid
+        with open(Path(tempfile.gettempdir()) / f"takeoff-gpu-{identity}.lock", "a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue
+            yield [index]
+            return
+    shared = os.getpid() % visible
+    print(f"every GPU is taken by another job; sharing GPU {shared}", file=sys.stderr)
+    yield [shared]

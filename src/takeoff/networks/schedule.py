@@ -1,0 +1,196 @@
+"""What one network of a batch does next: its batches, its learning rate, and when it ends.
+
+The learning rate is warmed up, held constant, and cooled down linearly to zero over the last part
+of the run. When the validation log-loss has stopped improving before the budget of steps is used
+up, the run goes back to its best weights and cools down from there (Hägele et al., 2024, cool down
+from a checkpoint in the same way; early stopping after Prechelt, 1998). So the schedule ends where
+the run ends: a run that stops early is annealed like one that does not. The weights with the best
+validation log-loss of the whole run are its result.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+import torch
+
+from takeoff.networks.replicates import Parameters
+
+Next = Literal["go on", "go back", "end"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps of one run.
+
+    Attributes:
+        stable: Steps before the cool-down, if nothing stops the run early.
+        every: Steps between two evaluations on the validation rows.
+        warmup: Steps over which the learning rate climbs.
+        patience: Evaluations without a better log-loss before the cool-down.
+        cooldown: The cool-down's share of all steps.
+    """
+
+    stable: int
+    every: int
+    warmup: int
+    patience: int
+    cooldown: float
+
+
+def plan_run(n_train: int, training: dict[str, Any]) -> Plan:
+    """Steps from epochs, but at least `min_steps` (small m) and at most `max_steps` (large m).
+
+    Args:
+        n_train: Training rows.
+        training: The study's training settings.
+    """
+    wanted = round(training["epochs"] * n_train / training["batch_size"])
+    total = min(max(wanted, training["min_steps"]), training["max_steps"])
+    stable = max(1, round(total * (1.0 - training["cooldown_fraction"])))
+    return Plan(
+        stable=stable,
+        every=max(1, stable // training["evaluations"]),
+        warmup=round(training["warmup_fraction"] * total),
+        patience=training["patience"],
+        cooldown=training["cooldown_fraction"],
+    )
+
+
+def pilot_of(plan: Plan, share: float) -> Plan:
+    """A whole run, cool-down included, with a share of the steps; evaluated as often per step."""
+    return replace(
+        plan, stable=max(1, round(share * plan.stable)), warmup=round(share * plan.warmup)
+    )
+
+
+class Order:
+    """Row numbers without end: one permutation of the rows after the other, from its own seed."""
+
+    def __init__(self, rows: torch.Tensor, seed: int):
+        self.rows = rows
+        self._generator = torch.Generator().manual_seed(seed)
+        self._waiting = torch.empty(0, dtype=torch.int64)
+
+    def upcoming(self, n: int) -> torch.Tensor:
+        """The next n row numbers, [n]; they stay the next ones until they are dropped."""
+        parts, found = [self._waiting], len(self._waiting)
+        while found < n:
+            parts.append(self.rows[torch.randperm(len(self.rows), generator=self._generator)])
+            found += len(self.rows)
+        if len(parts) > 1:
+            self._waiting = torch.cat(parts)
+        return self._waiting[:n]
+
+    def drop(self, n: int) -> None:
+        """Go on behind the next n."""
+        self._waiting = self._waiting[n:]
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """All that is needed to go on from here."""
+        return {"generator": self._generator.get_state(), "waiting": self._waiting.clone()}
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Go on from a `state` of an order of the same rows."""
+        self._generator.set_state(state["generator"])
+        self._waiting = state["waiting"]
+
+
+@dataclass
+class Snapshot:
+    """A network and its optimiser at one moment.
+
+    Attributes:
+        parameters: Tensors without the leading axis.
+        moments: First and second moments of the optimiser, one list each, in the same order.
+        steps: Steps that the optimiser had taken.
+    """
+
+    parameters: Parameters
+    moments: tuple[Parameters, Parameters]
+    steps: float
+
+
+@dataclass
+class Progress:
+    """How far a run has come; plain numbers, for a checkpoint.
+
+    Attributes:
+        steps: Steps of the whole run, those that were undone by going back included.
+        stable: Steps before the cool-down so far.
+        annealing: Steps of the cool-down; 0 before it.
+        annealed: Steps of it taken.
+        loss: Best validation log-loss so far, nats.
+        best: Steps up to the best one.
+        waited: Evaluations before the cool-down that did not better it.
+    """
+
+    steps: int = 0
+    stable: int = 0
+    annealing: int = 0
+    annealed: int = 0
+    loss: float = math.inf
+    best: int = 0
+    waited: int = 0
+
+
+@dataclass
+class Schedule:
+    """The state machine of one run: how many steps until something happens, and then what."""
+
+    plan: Plan
+    at: Progress = field(default_factory=Progress)
+
+    def due(self) -> int:
+        """Steps until the next evaluation, at least one."""
+        if self.at.annealing:
+            left, taken = self.at.annealing - self.at.annealed, self.at.annealed
+        else:
+            left, taken = self.plan.stable - self.at.stable, self.at.stable
+        return min(self.plan.every - taken % self.plan.every, left)
+
+    def factors(self, n: int) -> list[float]:
+        """Factors of the learning rate in the next n <= due() steps."""
+        if self.at.annealing:
+            return [1.0 - (self.at.annealed + k) / self.at.annealing for k in range(n)]
+        warmup = max(1, self.plan.warmup)
+        return [min(1.0, (self.at.stable + k + 1) / warmup) for k in range(n)]
+
+    def took(self, n: int) -> bool:
+        """Count n steps; whether an evaluation is due after them."""
+        due = self.due()
+        self.at.steps += n
+        if self.at.annealing:
+            self.at.annealed += n
+        else:
+            self.at.stable += n
+        return n == due
+
+    def evaluated(self, loss: float) -> bool:
+        """Take note of a validation log-loss; whether it is the best so far."""
+        if loss < self.at.loss:
+            self.at.loss, self.at.best, self.at.waited = loss, self.at.stable, 0
+            return True
+        self.at.waited += not self.at.annealing
+        return False
+
+    def next(self) -> Next:
+        """What follows an evaluation; "go back" means to the best weights, then on.
+
+        A run whose every loss was infinite or not a number has nothing to go back to, and ends.
+        """
+        if self.at.annealing:
+            return "go on" if self.at.annealed < self.at.annealing else "end"
+        if self.at.stable < self.plan.stable and self.at.waited < self.plan.patience:
+            return "go on"
+        if not math.isfinite(self.at.loss):
+            return "end"
+        share = self.plan.cooldown / (1.0 - self.plan.cooldown)
+        self.at.annealing = max(self.plan.every, round(self.at.best * share))
+        return "go back" if self.at.waited else "go on"
+
+    def state(self) -> dict[str, Any]:
+        """All that is needed to go on from here, beside the plan."""
+        return asdict(self.at)

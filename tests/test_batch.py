@@ -1,0 +1,206 @@
+"""Many networks in one batch: each as if it were alone, whoever comes, goes or stops."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from small import blobs, curve
+
+from takeoff import learners, training
+from takeoff.errors import PreemptedError, TakeoffError
+from takeoff.learners import mlp
+from takeoff.networks import batch, replicates
+from takeoff.store import CellStore
+
+DATA = blobs()
+SIZES = [40, 80, 160]
+
+
+def settings(**changes):
+    """A curve of three m and two repeats, with other training settings or another shape."""
+    made = curve("mlp", SIZES)
+    shape = {key: changes.pop(key) for key in ("hidden", "grid") if key in changes}
+    return made | {
+        "fit": made["fit"] | shape,
+        "training": made["training"] | changes,
+    }
+
+
+def trained(folder: Path, **changes) -> pd.DataFrame:
+    table = training.train_curve(settings(**changes), DATA, learners.load("mlp"), CellStore(folder))
+    return table.drop(columns="seconds")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> pd.DataFrame:
+    """The curve, trained in one go."""
+    return trained(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.mark.parametrize("capacity", [1, 2, 5])
+def test_it_does_not_matter_who_else_is_in_the_batch(
+    tmp_path, monkeypatch, whole: pd.DataFrame, capacity: int
+) -> None:
+    """Alone, in pairs or all together: the same table, bit for bit."""
+    monkeypatch.setattr(mlp, "capacity", lambda *_: capacity)
+    pd.testing.assert_frame_equal(trained(tmp_path), whole, check_exact=True)
+
+
+def test_a_replicate_alone_follows_the_losses_of_one_among_others(monkeypatch, tmp_path) -> None:
+    """Every validation loss along the way, not only the last."""
+    measure = batch.Batch._validation_losses
+    seen: dict[int, dict[tuple, list[float]]] = {1: {}, 6: {}}
+    for capacity, losses in seen.items():
+
+        def spy(self, due, losses=losses):
+            found = measure(self, due)
+            for replicate, loss in zip(due, found, strict=True):
+                losses.setdefault(self.runs[replicate].name, []).append(loss)
+            return found
+
+        monkeypatch.setattr(batch.Batch, "_validation_losses", spy)
+        monkeypatch.setattr(mlp, "capacity", lambda *_, capacity=capacity: capacity)
+        trained(tmp_path / str(capacity))
+    assert seen[1].keys() == seen[6].keys() and len(seen[1]) == 3 * 2 * (2 + 1)
+    for name, losses in seen[1].items():
+        np.testing.assert_allclose(losses, seen[6][name], rtol=1e-6)
+
+
+def test_another_repeat_or_m_changes_no_other_cell(tmp_path, whole: pd.DataFrame) -> None:
+    """A cell depends on its identity alone."""
+    one = settings() | {"m": [80], "repeats": 1}
+    alone = training.train_curve(one, DATA, learners.load("mlp"), CellStore(tmp_path))
+    same = whole[(whole["m"] == 80) & (whole["repeat"] == 0)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone.drop(columns="seconds"), same, check_exact=True)
+
+
+def test_the_best_weights_are_the_result(monkeypatch, tmp_path) -> None:
+    """The stored validation log-loss is the lowest that the run ever had."""
+    lowest: dict[tuple, float] = {}
+    measure = batch.Batch._validation_losses
+
+    def spy(self, due):
+        found = measure(self, due)
+        for replicate, loss in zip(due, found, strict=True):
+            name = self.runs[replicate].name
+            lowest[name] = min(loss, lowest.get(name, np.inf))
+        return found
+
+    monkeypatch.setattr(batch.Batch, "_validation_losses", spy)
+    table = trained(tmp_path, hidden=[64], min_steps=300, max_steps=300)
+    for row in table.itertuples():
+        reached = min(
+            loss for name, loss in lowest.items() if name[:3] == ("main", row.m, row.repeat)
+        )
+        assert row.validation_log_loss == pytest.approx(reached, rel=1e-4)
+
+
+def test_validation_rows_come_in_portions(monkeypatch, tmp_path, whole: pd.DataFrame) -> None:
+    """A validation set that is larger than what is read at once gives the same loss."""
+    monkeypatch.setattr(batch, "EVALUATED_AT_ONCE", {"cpu": 8 * 5})
+    pd.testing.assert_frame_equal(trained(tmp_path), whole, rtol=1e-5)
+
+
+class TestStopping:
+    """SIGTERM, and what is found the next time."""
+
+    @staticmethod
+    def stop_after(blocks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Send this process a SIGTERM in the middle of the training."""
+        counter = itertools.count(1)
+        step = batch.Batch.training_step
+
+        def stepping(self, tick: int, index: int) -> None:
+            if next(counter) == blocks:
+                os.kill(os.getpid(), signal.SIGTERM)
+            step(self, tick, index)
+
+        monkeypatch.setattr(batch.Batch, "training_step", stepping)
+
+    @pytest.mark.parametrize("blocks", [1, 9, 20])
+    def test_the_next_run_goes_on(
+        self, tmp_path, monkeypatch, whole: pd.DataFrame, blocks: int
+    ) -> None:
+        """The batch is saved; the table is that of an uninterrupted run; the file is gone."""
+        with monkeypatch.context() as during:
+            during.setattr(mlp, "capacity", lambda *_: 4)
+            self.stop_after(blocks, during)
+            with pytest.raises(PreemptedError):
+                trained(tmp_path)
+        (saved,) = (tmp_path / "unfinished").iterdir()
+        state = torch.load(saved, weights_only=True)
+        assert {"runs", "pilots", "state_dict", "pytorch-lightning_version"} <= state.keys()
+        steps = []
+        monkeypatch.setattr(training.Ledger, "steps", lambda _, n: steps.append(n))
+        pd.testing.assert_frame_equal(trained(tmp_path), whole, check_exact=True)
+        assert not saved.exists()
+        monkeypatch.setattr(training.Ledger, "steps", lambda _, n: all_steps.append(n))
+        all_steps: list[int] = []
+        trained(tmp_path / "again")
+        assert sum(steps) < sum(all_steps)
+
+    def test_a_damaged_checkpoint_is_not_used(
+        self, tmp_path, monkeypatch, capsys, whole: pd.DataFrame
+    ) -> None:
+        """Its cells are trained anew, with a warning."""
+        with monkeypatch.context() as during:
+            self.stop_after(9, during)
+            with pytest.raises(PreemptedError):
+                trained(tmp_path)
+        (saved,) = (tmp_path / "unfinished").iterdir()
+        saved.write_bytes(saved.read_bytes()[:1000])
+        pd.testing.assert_frame_equal(trained(tmp_path), whole, check_exact=True)
+        assert "damaged" in capsys.readouterr().err
+
+
+class TestMemory:
+    """A device whose memory does not hold the batch."""
+
+    def test_the_batch_is_halved_and_goes_on(
+        self, tmp_path, monkeypatch, capsys, whole: pd.DataFrame
+    ) -> None:
+        """Nothing of the failed block remains: the table is the same."""
+        compute = replicates.logits
+
+        def limited(parameters, x):
+            if x.requires_grad is False and len(parameters[0]) > 3 and torch.is_grad_enabled():
+                raise torch.OutOfMemoryError("too many")
+            return compute(parameters, x)
+
+        monkeypatch.setattr(replicates, "logits", limited)
+        monkeypatch.setattr(batch.Batch, "_remembered", lambda self: self._stack().copy())
+        pd.testing.assert_frame_equal(trained(tmp_path), whole, check_exact=True)
+        assert "6 networks at once; going on with 3" in capsys.readouterr().err
+
+    def test_one_network_that_does_not_fit_is_an_error(self, tmp_path, monkeypatch) -> None:
+        """There is nothing to halve."""
+
+        def never(parameters, x):
+            raise torch.OutOfMemoryError("too large")
+
+        monkeypatch.setattr(replicates, "logits", never)
+        monkeypatch.setattr(batch.Batch, "_remembered", lambda self: self._stack().copy())
+        with pytest.raises(torch.OutOfMemoryError):
+            trained(tmp_path)
+
+
+def test_rates_that_all_diverge_are_said(tmp_path, monkeypatch) -> None:
+    """A message that names the key, not a table with a hole."""
+    monkeypatch.setattr(
+        batch.Batch, "_validation_losses", lambda self, due: [float("nan")] * len(due)
+    )
+    with pytest.raises(TakeoffError, match="learning_rate"):
+        trained(tmp_path)
+
+
+def test_a_rate_that_diverges_loses(tmp_path) -> None:
+    """The pilot run that blew up is not chosen."""
+    table = trained(tmp_path, grid={"learning_rate": [0.01, 1e30]})
+    assert set(table["settings"]) == {'{"learning_rate":0.01}'}
