@@ -93,6 +93,13 @@ def fit_curves(chosen: argparse.Namespace) -> None:
     write_csv(chosen.out / "forecast.csv", fitted.forecast)
 
 
+def fit(chosen: argparse.Namespace) -> None:
+    """Forecast the learning curves of a table beyond their largest m."""
+    from takeoff.predictions import predict_file
+
+    predict_file(chosen.curves, chosen.predict, chosen.out)
+
+
 def check_claims(chosen: argparse.Namespace) -> None:
     """Hold the claims against the runs."""
     from takeoff import claims
@@ -199,12 +206,15 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument(f"--{path}", type=Path, required=True)
         if runs:
             added.add_argument("--runs", type=Path, nargs="+", required=True)
-        if run is not write_schema:
+        if run not in (write_schema, fit):
             added.add_argument("--settings", type=json.loads, required=True, metavar="JSON")
+        if run is fit:
+            added.add_argument("curves", type=Path, help="dataset, learner, m, test_error, ...")
 
     command(prepare_dataset, "data", "sheet")
     command(train_curve, "data", "cells", "out")
     command(fit_curves, "out", runs=True)
+    command(fit, "predict", "out")
     command(check_claims, "out", runs=True)
     command(plot_figures, "results", "out")
     command(render_report, "results", "reports", runs=True)

@@ -1,0 +1,93 @@
+"""What the extrapolation learned from other curves: see `takeoff.averaging.Constants`.
+
+Derived, and to be derived again where members or features change, by
+
+    python benchmarks/learn_extrapolation.py --curves CURVES --out src/takeoff/learned.py
+"""
+
+from __future__ import annotations
+
+from takeoff.averaging import Constants
+
+LEARNED = Constants(
+    prior=(
+        1.882,
+        -1.215,
+        0.679,
+        2.07,
+        -1.305,
+        -0.337,
+        2.447,
+        -1.123,
+        -0.914,
+        2.369,
+        -2.095,
+        -1.456,
+        -0.395,
+        -0.605,
+    ),
+    per_octave=(
+        -2.948,
+        0.29,
+        1.202,
+        1.0,
+        0.153,
+        -1.702,
+        -1.567,
+        0.879,
+        1.354,
+        -0.856,
+        -0.17,
+        0.038,
+        0.774,
+        1.552,
+    ),
+    backtest=(4.025, -1.591),
+    outlying=(0.41, 0.112),
+    caution=(3.844, -1.179, -0.46, -0.662),
+    rough_tail=0.996,
+    take_off=(-0.605, 1.552, 2.995, 5.336),
+    scale=(-1.207, 0.06, 0.156, 1.449, 0.087, -1.427, -0.255, 0.725, -0.056, 0.459),
+    probabilities=(
+        0.005,
+        0.01,
+        0.025,
+        0.05,
+        0.1,
+        0.15,
+        0.2,
+        0.3,
+        0.4,
+        0.5,
+        0.6,
+        0.7,
+        0.8,
+        0.85,
+        0.9,
+        0.95,
+        0.975,
+        0.99,
+        0.995,
+    ),
+    quantiles=(
+        -11.262,
+        -7.534,
+        -4.462,
+        -3.079,
+        -1.974,
+        -1.454,
+        -1.097,
+        -0.627,
+        -0.3,
+        0.0,
+        0.165,
+        0.428,
+        0.768,
+        1.015,
+        1.378,
+        2.196,
+        3.527,
+        6.844,
+        12.805,
+    ),
+)
