@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from takeoff.networks import device
+from takeoff.networks.replicates import Shape
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -15,7 +16,8 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
 def test_small_networks_are_many_large_ones_few() -> None:
     """What fits the cache, within limits."""
     small, large, huge = (
-        device.capacity(CPU, 784, hidden, 10, 128) for hidden in ([16], [256, 256], [4096] * 4)
+        device.capacity(CPU, Shape(784, hidden, 10), 128)
+        for hidden in ((16,), (256, 256), (4096,) * 4)
     )
     assert device.ON_CPU[1] == small > large >= huge == device.ON_CPU[0]
 
@@ -25,7 +27,7 @@ def test_an_accelerator_is_filled_by_its_memory(monkeypatch: pytest.MonkeyPatch)
     found = []
     for free in (2**20, 2**30, 2**38):
         monkeypatch.setattr(device, "free_memory", lambda _, free=free: free)
-        found.append(device.capacity(GPU, 784, [512, 512], 10, 128))
+        found.append(device.capacity(GPU, Shape(784, (512, 512), 10), 128))
     assert found[0] == 1 < found[1] < found[2] == device.ON_ACCELERATOR[1]
 
 

@@ -8,57 +8,71 @@ from torch import nn
 from torch.nn import functional
 
 from takeoff.networks import replicates
-from takeoff.networks.replicates import ReplicateAdamW
+from takeoff.networks.replicates import ReplicateAdamW, Shape
 
-WIDTHS = (5, 8, 6, 3)
-
-
-def stacked(n: int, widths: tuple[int, ...] = WIDTHS) -> list[torch.Tensor]:
-    """n networks with their own seeds, as tensors with a leading axis."""
-    networks = [replicates.initial(widths[0], widths[1:-1], widths[-1], seed) for seed in range(n)]
-    return [torch.stack(parts) for parts in zip(*networks, strict=True)]
+SHAPE = Shape(5, (8, 6), 3)
 
 
-def sequential(parameters: list[torch.Tensor], replicate: int) -> nn.Sequential:
-    """One replicate as PyTorch's own layers."""
+def stacked(n: int) -> torch.Tensor:
+    """n networks with their own seeds, [n, length]."""
+    return torch.stack([replicates.initial(SHAPE, seed) for seed in range(n)])
+
+
+def sequential(network: torch.Tensor) -> nn.Sequential:
+    """One row as PyTorch's own layers."""
     layers: list[nn.Module] = []
-    for weight, bias in zip(parameters[::2], parameters[1::2], strict=True):
+    parts = SHAPE.layers(network[None])
+    for weight, bias in zip(parts[::2], parts[1::2], strict=True):
         layer = nn.Linear(weight.shape[2], weight.shape[1])
-        layer.weight.data, layer.bias.data = (
-            weight[replicate].clone(),
-            bias[replicate, :, 0].clone(),
-        )
+        layer.weight.data, layer.bias.data = weight[0].clone(), bias[0, :, 0].clone()
         layers += [layer, nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
 
+def test_a_row_holds_all_layers_and_nothing_else() -> None:
+    """Layers and rows are inverse; the padding is zero and makes the length round."""
+    networks = stacked(4)
+    assert SHAPE.n_params == 5 * 8 + 8 + 8 * 6 + 6 + 6 * 3 + 3
+    assert SHAPE.length % replicates.PADDING == 0 <= SHAPE.length - SHAPE.n_params
+    assert [tuple(layer.shape[1:]) for layer in SHAPE.layers(networks)] == list(SHAPE.sizes)
+    torch.testing.assert_close(SHAPE.joined(SHAPE.layers(networks)), networks, rtol=0, atol=0)
+    assert not networks[:, SHAPE.n_params :].any()
+
+
+def test_layers_are_views() -> None:
+    """What the optimiser changes is what the forward pass sees."""
+    networks = stacked(2)
+    layer = SHAPE.layers(networks)[2]
+    networks.zero_()
+    assert not layer.any()
+
+
 def test_the_forward_pass_is_that_of_linear_layers() -> None:
     """Each replicate gives what the same layers of PyTorch give."""
-    parameters, x = stacked(4), torch.randn(4, 10, 5)
-    found = replicates.logits(parameters, x)
+    networks, x = stacked(4), torch.randn(4, 10, 5)
+    found = replicates.logits(SHAPE.layers(networks), x)
     assert found.shape == (4, 3, 10)
-    for replicate in range(4):
-        expected = sequential(parameters, replicate)(x[replicate])
-        torch.testing.assert_close(found[replicate].T, expected)
+    for network, rows, logits in zip(networks, x, found, strict=True):
+        torch.testing.assert_close(logits.T, sequential(network)(rows))
 
 
 def test_no_gradient_reaches_another_replicate() -> None:
-    """The summed loss of some replicates leaves the others' gradients at zero."""
-    parameters = [nn.Parameter(tensor) for tensor in stacked(3)]
-    replicates.logits(parameters, torch.randn(3, 4, 5))[1].sum().backward()
-    for parameter in parameters:
-        assert not parameter.grad[0].any() and not parameter.grad[2].any()
-        assert parameter.grad[1].any()
+    """The loss of one replicate leaves the others' gradients at zero."""
+    networks = stacked(3).requires_grad_()
+    replicates.logits(SHAPE.layers(networks), torch.randn(3, 4, 5))[1].sum().backward()
+    assert not networks.grad[0].any() and not networks.grad[2].any()
+    assert networks.grad[1].any()
 
 
 def test_first_weights_depend_on_the_seed_alone() -> None:
     """He initialisation: variance 2 / fan-in; another seed is another draw."""
-    first, again, other = (replicates.initial(400, [300], 10, seed) for seed in (1, 1, 2))
+    shape = Shape(400, (300,), 10)
+    first, again, other = (replicates.initial(shape, seed) for seed in (1, 1, 2))
     torch.testing.assert_close(first, again, rtol=0, atol=0)
-    assert not torch.equal(first[0], other[0])
-    assert float(first[0].var()) == pytest.approx(2 / 400, rel=0.02)
-    assert not first[1].any()
-    assert replicates.count(first) == 400 * 300 + 300 + 300 * 10 + 10
+    weight, bias, *_ = shape.layers(first[None])
+    assert not torch.equal(weight, shape.layers(other[None])[0])
+    assert float(weight.var()) == pytest.approx(2 / 400, rel=0.02)
+    assert not bias.any()
 
 
 @pytest.mark.parametrize("fused", [True, False])
@@ -67,22 +81,25 @@ def test_each_replicate_is_stepped_as_by_adamw(fused: bool, monkeypatch) -> None
     monkeypatch.setattr(replicates, "FUSED_FROM", 0 if fused else 10**9)
     rates, decays = torch.tensor([0.1, 0.01, 0.003]).double(), torch.tensor([0.0, 0.1, 0.01])
     start, x, y = stacked(3), torch.randn(3, 20, 5), torch.randint(3, (3, 20))
-    weights = nn.ParameterList(nn.Parameter(tensor.clone()) for tensor in start)
-    optimizer = ReplicateAdamW(weights, decays.double())
-    for step in range(20):
-        optimizer.zero_grad()
-        found = replicates.logits(list(weights), x)
-        (functional.cross_entropy(found, y, reduction="sum") / 20).backward()
-        optimizer.rate = rates * (1 - step / 40)
-        optimizer.step()
+    networks = nn.Parameter(start.clone())
+    optimizer = ReplicateAdamW(networks, decays)
+    factors = 1 - torch.arange(20).double()[:, None] / 40
+    for block in (rates * factors[:13], rates * factors[13:]):
+        optimizer.schedule(block)
+        for _ in block:
+            networks.grad = None
+            found = replicates.logits(SHAPE.layers(networks), x)
+            (functional.cross_entropy(found, y, reduction="sum") / 20).backward()
+            optimizer.step()
+    assert optimizer.taken.tolist() == [20, 20, 20]
     for replicate in range(3):
-        network = sequential(start, replicate)
+        network = sequential(start[replicate])
         alone = torch.optim.AdamW(network.parameters(), weight_decay=float(decays[replicate]))
         for step in range(20):
             alone.param_groups[0]["lr"] = float(rates[replicate]) * (1 - step / 40)
             alone.zero_grad()
             functional.cross_entropy(network(x[replicate]), y[replicate]).backward()
             alone.step()
-        expected = sequential([weight.detach() for weight in weights], replicate)
-        for found, other in zip(expected.parameters(), network.parameters(), strict=True):
+        reached = sequential(networks.detach()[replicate])
+        for found, other in zip(reached.parameters(), network.parameters(), strict=True):
             torch.testing.assert_close(found, other, rtol=1e-3, atol=1e-5)

@@ -27,9 +27,9 @@ from torch.nn import functional
 from takeoff.errors import TakeoffError
 from takeoff.memory import keep_freed_memory
 from takeoff.networks import replicates
-from takeoff.networks.batch import Batch, Queue, Run, Shape
+from takeoff.networks.batch import Batch, Queue, Run
 from takeoff.networks.device import capacity, reserved
-from takeoff.networks.replicates import Parameters
+from takeoff.networks.replicates import Shape
 from takeoff.networks.rows import Rows
 from takeoff.networks.schedule import Order, Schedule, pilot_of, plan_run
 from takeoff.training import Candidate, Floats, Ledger, Probabilities, Sample
@@ -109,9 +109,7 @@ class _Curve:
             self.rows,
             self.labels,
             self.queue,
-            capacity=capacity(
-                self.device, self.shape.n_features, self.shape.hidden, self.shape.n_classes, size
-            ),
+            capacity=capacity(self.device, self.shape, size),
             batch_size=size,
             on_finished=self._finished,
             on_block=self.ledger.steps,
@@ -157,17 +155,17 @@ class _Curve:
         sample = self.samples[cell]
         if run.best is None:
             raise self._diverged(cell)
-        network = run.best.parameters
+        network = run.best.network
         seconds = run.seconds + sum(seconds for _, seconds in self.pilots[cell].values())
 
         def predict(x: Floats) -> Probabilities:
-            return probabilities(network, x)
+            return probabilities(self.shape, network, x)
 
         found = Candidate(
             settings={"learning_rate": run.rate},
             validation=predict(sample.scaled(sample.data.x_pool[sample.validation])),
             predict=predict,
-            n_params=replicates.count(network),
+            n_params=self.shape.n_params,
             steps=run.schedule.at.steps,
             device=self.device.type,
         )
@@ -231,14 +229,13 @@ def _read(checkpoint: Path) -> dict[str, Any] | None:
         return None
 
 
-def probabilities(network: Parameters, x: Floats) -> Probabilities:
-    """Class probabilities [k, C] of scaled rows [k, d] by one network."""
-    alone = [parameter[None] for parameter in network]
-    device = network[0].device
+def probabilities(shape: Shape, network: torch.Tensor, x: Floats) -> Probabilities:
+    """Class probabilities [k, C] of scaled rows [k, d] by one network [n]."""
+    layers = shape.layers(network[None])
     with torch.no_grad():
         parts = [
             functional.softmax(
-                replicates.logits(alone, part[None].to(device))[0].double(), dim=0
+                replicates.logits(layers, part[None].to(network.device))[0].double(), dim=0
             ).T.cpu()
             for part in torch.from_numpy(x).split(PREDICTION_ROWS)
         ]

@@ -30,7 +30,7 @@ from torch.nn import functional
 
 from takeoff.errors import PreemptedError
 from takeoff.networks import replicates
-from takeoff.networks.replicates import MOMENTS, Parameters, ReplicateAdamW
+from takeoff.networks.replicates import ReplicateAdamW, Shape
 from takeoff.networks.rows import Rows, Scaling
 from takeoff.networks.schedule import Order, Progress, Schedule, Snapshot
 
@@ -92,15 +92,6 @@ class Run:
         self.seconds = state["seconds"]
 
 
-@dataclass(frozen=True)
-class Shape:
-    """The shape that all networks of a batch share."""
-
-    n_features: int
-    hidden: tuple[int, ...]
-    n_classes: int
-
-
 @dataclass
 class Block:
     """Steps up to the next evaluation: rows [K, R, B], labels [K, R, B], rates [K, R]."""
@@ -112,25 +103,23 @@ class Block:
 
 @dataclass(frozen=True)
 class Stack:
-    """All networks of a batch with their optimiser, as tensors with the leading axis."""
+    """All networks of a batch with their optimiser: [R, n], [2, R, n] and [R]."""
 
-    weights: Parameters
-    moments: Sequence[Parameters]
-    steps: torch.Tensor
+    networks: torch.Tensor
+    moments: torch.Tensor
+    taken: torch.Tensor
 
     def snapshot(self, replicate: int) -> Snapshot:
         """A copy of one of them."""
-        first, second = ([moment[replicate].clone() for moment in of] for of in self.moments)
-        weights = [weight[replicate].clone() for weight in self.weights]
-        return Snapshot(weights, (first, second), float(self.steps[replicate]))
+        return Snapshot(
+            self.networks[replicate].clone(),
+            self.moments[:, replicate].clone(),
+            float(self.taken[replicate]),
+        )
 
     def copy(self) -> Stack:
         """A copy of all."""
-        return Stack(
-            [weight.clone() for weight in self.weights],
-            [[moment.clone() for moment in of] for of in self.moments],
-            self.steps.clone(),
-        )
+        return Stack(self.networks.clone(), self.moments.clone(), self.taken.clone())
 
 
 @dataclass
@@ -187,8 +176,9 @@ class Batch(lightning.LightningModule):
         self.on_finished, self.on_block = on_finished, on_block
         self.checkpoint, self.more_state = checkpoint, more_state
         self.runs: list[Run] = []
-        self.weights = nn.ParameterList()
+        self.networks: nn.Parameter
         self.optimizer: ReplicateAdamW
+        self.layers: list[torch.Tensor] = []
         self._seat([], queue.take(capacity))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -228,14 +218,14 @@ class Batch(lightning.LightningModule):
     def _take(self, block: Block) -> bool:
         """Take the steps; False if the memory did not hold the batch, which has been halved."""
         before = self._remembered()
+        self.optimizer.schedule(block.rates)
         try:
-            for rows, labels, rates in zip(block.rows, block.labels, block.rates, strict=True):
+            for rows, labels in zip(block.rows, block.labels, strict=True):
                 x = self.rows.gather(rows, self.offsets, self.factors)
-                found = replicates.logits(list(self.weights), x)
+                found = replicates.logits(self.layers, x)
                 losses = functional.cross_entropy(found, labels, reduction="sum")
-                self.optimizer.zero_grad(set_to_none=True)
                 self.manual_backward(losses / self.batch_size)
-                self.optimizer.rate = rates
+                self.networks.grad = self.shape.joined([_taken(layer) for layer in self.layers])
                 self.optimizer.step()
         except torch.OutOfMemoryError:
             if before is None or len(self.runs) == 1:
@@ -278,7 +268,7 @@ class Batch(lightning.LightningModule):
                 self.offsets[together],
                 self.factors[together],
             )
-            found = replicates.logits([weight[together] for weight in self.weights], x)
+            found = replicates.logits([layer[together] for layer in self.layers], x)
             each = functional.cross_entropy(found, self.labels[at_hand], reduction="none")
             for replicate, total in zip(together, each.double().sum(dim=1).tolist(), strict=True):
                 losses[replicate] += total / len(self.runs[replicate].validation)
@@ -328,75 +318,49 @@ class Batch(lightning.LightningModule):
     @torch.no_grad()
     def _seat(self, staying: list[int], joining: list[Run]) -> None:
         """Make the batch of the replicates that stay and the runs that join."""
-        new = [run.paused or self._first(run) for run in joining]
+        parts = [run.paused or self._first(run) for run in joining]
         for run in joining:
             run.paused = None
-
-        def stacked(old: Sequence[torch.Tensor], added: Sequence[Parameters]) -> Parameters:
-            parts = []
-            for position in range(2 * len(self.shape.hidden) + 2):
-                kept = [old[position][staying]] if staying else []
-                more = [parameters[position].to(self.rows.device) for parameters in added]
-                parts.append(torch.cat([*kept, *([torch.stack(more)] if more else [])]))
-            return parts
-
+        if staying:
+            now = self._stack()
+            parts = [now.snapshot(replicate) for replicate in staying] + parts
         self.runs = [self.runs[replicate] for replicate in staying] + joining
         if not self.runs:
-            self.weights = nn.ParameterList()
             return
-        weights = stacked(list(self.weights), [snapshot.parameters for snapshot in new])
-        moments = [
-            stacked(
-                self.optimizer.moments(name) if staying else [],
-                [snapshot.moments[which] for snapshot in new],
-            )
-            for which, name in enumerate(MOMENTS)
-        ]
-        steps = self.optimizer.steps[staying].tolist() if staying else []
-        self._install(weights, moments, [*steps, *(snapshot.steps for snapshot in new)])
-
-    def _install(
-        self, weights: Parameters, moments: Sequence[Parameters], steps: list[float]
-    ) -> None:
-        self.weights = nn.ParameterList(nn.Parameter(weight) for weight in weights)
-        decay = torch.tensor([run.decay for run in self.runs], dtype=torch.float64)
-        fresh = ReplicateAdamW(self.weights, decay)
-        for name, values in zip(MOMENTS, moments, strict=True):
-            for parameter, value in zip(self.weights, values, strict=True):
-                fresh.state[parameter][name] = value
-        fresh.steps = torch.tensor(steps, dtype=torch.float64)
-        self.optimizer = fresh
+        device = self.rows.device
+        self.networks = nn.Parameter(torch.stack([part.network.to(device) for part in parts]))
+        decay = torch.tensor([run.decay for run in self.runs])
+        self.optimizer = ReplicateAdamW(self.networks, decay)
+        self.optimizer.moments = torch.stack([part.moments.to(device) for part in parts], dim=1)
+        self.optimizer.taken = torch.tensor([part.taken for part in parts], dtype=torch.float64)
         if self._trainer is not None:
-            self.trainer.strategy.optimizers = [fresh]
+            self.trainer.strategy.optimizers = [self.optimizer]
+        # Leaves of their own that share the matrix's memory.
+        self.layers = [
+            layer.detach().requires_grad_() for layer in self.shape.layers(self.networks)
+        ]
         scalings = [self._scaling(run) for run in self.runs]
         self.offsets = torch.stack([scaling.offset for scaling in scalings])[:, None, :]
-        self.factors = torch.tensor([scaling.factor for scaling in scalings]).to(self.rows.device)
-        self.factors = self.factors[:, None, None]
+        factors = torch.tensor([scaling.factor for scaling in scalings])
+        self.factors = factors.to(device)[:, None, None]
 
     def _scaling(self, run: Run) -> Scaling:
         center, scale = run.scaling()
         return self.rows.scaling(center, float(scale))
 
     def _first(self, run: Run) -> Snapshot:
-        shape = self.shape
-        weights = replicates.initial(shape.n_features, shape.hidden, shape.n_classes, run.seed)
-        zeros = [torch.zeros_like(weight) for weight in weights]
-        return Snapshot(weights, (zeros, zeros), 0.0)
+        network = replicates.initial(self.shape, run.seed)
+        return Snapshot(network, torch.zeros(2, len(network)), 0.0)
 
     def _stack(self) -> Stack:
         """The batch as it is now; not a copy."""
-        optimizer = self.optimizer
-        weights = [weight.detach() for weight in self.weights]
-        return Stack(weights, [optimizer.moments(name) for name in MOMENTS], optimizer.steps)
+        return Stack(self.networks.detach(), self.optimizer.moments, self.optimizer.taken)
 
     @torch.no_grad()
     def _put(self, replicate: int, snapshot: Snapshot) -> None:
-        for weight, value in zip(self.weights, snapshot.parameters, strict=True):
-            weight[replicate] = value
-        for name, values in zip(MOMENTS, snapshot.moments, strict=True):
-            for moment, value in zip(self.optimizer.moments(name), values, strict=True):
-                moment[replicate] = value
-        self.optimizer.steps[replicate] = snapshot.steps
+        self.networks[replicate] = snapshot.network
+        self.optimizer.moments[:, replicate] = snapshot.moments
+        self.optimizer.taken[replicate] = snapshot.taken
 
     def _remembered(self) -> Stack | None:
         """The batch before a block, on devices whose memory may run out in the middle of it."""
@@ -422,18 +386,16 @@ class Batch(lightning.LightningModule):
         checkpoint.update(self.more_state())
 
 
+def _taken(layer: torch.Tensor) -> torch.Tensor:
+    """The layer's gradient, which it does not keep."""
+    gradient, layer.grad = layer.grad, None
+    assert gradient is not None
+    return gradient
+
+
 def _plain(snapshot: Snapshot | None) -> dict[str, Any] | None:
-    if snapshot is None:
-        return None
-    return {
-        "parameters": snapshot.parameters,
-        "moments": list(snapshot.moments),
-        "steps": snapshot.steps,
-    }
+    return None if snapshot is None else dict(vars(snapshot))
 
 
 def _snapshot(state: dict[str, Any] | None) -> Snapshot | None:
-    if state is None:
-        return None
-    first, second = state["moments"]
-    return Snapshot(state["parameters"], (first, second), state["steps"])
+    return None if state is None else Snapshot(**state)

@@ -6,12 +6,13 @@ import fcntl
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 
 import torch
+
+from takeoff.networks.replicates import Shape
 
 CACHE = 24 * 2**20  # bytes of a CPU's last cache that a batch of networks may fill
 ON_CPU = (4, 24)  # fewest and most networks side by side: beyond, nothing is gained
@@ -21,14 +22,11 @@ MEMORY_SHARE = 0.5  # of the accelerator's free memory that a batch may fill
 FLOAT = 4  # bytes
 
 
-def capacity(
-    device: torch.device, n_features: int, hidden: Sequence[int], n_classes: int, batch: int
-) -> int:
+def capacity(device: torch.device, shape: Shape, batch: int) -> int:
     """How many networks to train side by side: what fits the cache, or the device's memory."""
-    widths = [n_features, *hidden, n_classes]
-    weights = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
+    units = shape.n_features + ACTIVATIONS * (sum(shape.hidden) + shape.n_classes)
     # parameters, their gradients and two moments; the inputs and the units of each layer
-    each = FLOAT * (4 * weights + batch * (widths[0] + ACTIVATIONS * sum(widths[1:])))
+    each = FLOAT * (4 * shape.n_params + batch * units)
     if device.type == "cpu":
         room, (fewest, most) = float(CACHE), ON_CPU
     else:

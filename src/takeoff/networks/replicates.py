@@ -1,124 +1,172 @@
 """The arithmetic of R networks of one shape side by side, and their optimiser.
 
-A network's parameters are a weight [out, in] and a bias [out, 1] for each layer, in that order. R
-networks ("replicates") are the same tensors with a leading axis: [R, out, in], [R, out, 1]. Units
-are kept as [R, units, B] with the batch last: for the few outputs of the last layer this is many
-times faster on a CPU than the batch first, both in the product and in the softmax over classes.
+R networks ("replicates") are one matrix [R, n]: a row holds all parameters of one network. The
+optimiser sees that matrix; the forward pass sees views of it, a weight [R, out, in] and a bias
+[R, out, 1] for each layer.
+
+Units are kept as [R, units, B] with the batch last: for the few outputs of the last layer this is
+many times faster on a CPU than the batch first, in the product and in the softmax over classes.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 from torch.optim.adamw import adamw
 
-Parameters = list[torch.Tensor]
-
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
-# From this many parameters on, one pass over each replicate's (a fused kernel) costs less than
-# ten over all of them; below, the calls cost more than the work.
+# From this many parameters on, one pass over each network's (a fused kernel) costs less than ten
+# over all of them together; below, the calls cost more than the work.
 FUSED_FROM = 2**15
+# Vector instructions take so many numbers at a time; what is left over may be rounded otherwise.
+# A row of full length leaves nothing over, so no network's place in the matrix can matter.
+PADDING = 64
 
 
-def initial(n_features: int, hidden: Sequence[int], n_classes: int, seed: int) -> Parameters:
-    """One network with He initialisation (He et al., 2015), drawn from its own seed on the CPU."""
+@dataclass(frozen=True)
+class Shape:
+    """The shape that all networks of a batch share.
+
+    Attributes:
+        n_features: Inputs.
+        hidden: Width of each hidden layer.
+        n_classes: Outputs.
+    """
+
+    n_features: int
+    hidden: tuple[int, ...]
+    n_classes: int
+
+    @cached_property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """Of the parameters in turn: [out, in] of a weight, [out, 1] of a bias."""
+        widths = pairwise([self.n_features, *self.hidden, self.n_classes])
+        return tuple(size for fan_in, out in widths for size in ((out, fan_in), (out, 1)))
+
+    @property
+    def n_params(self) -> int:
+        """Parameters of one network."""
+        return sum(map(math.prod, self.sizes))
+
+    @property
+    def length(self) -> int:
+        """Numbers in one row: the parameters, and zeros up to a round length."""
+        return -(-self.n_params // PADDING) * PADDING
+
+    def layers(self, networks: torch.Tensor) -> list[torch.Tensor]:
+        """Views of the rows [R, n]: [R, out, in] and [R, out, 1] in turn."""
+        return [
+            networks[:, start:end].view(-1, *size)
+            for (start, end), size in zip(self._ends(), self.sizes, strict=True)
+        ]
+
+    def joined(self, layers: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The inverse of `layers`: rows [R, n], with zeros for padding."""
+        parts = [layer.flatten(1) for layer in layers]
+        padding = parts[0].new_zeros(len(parts[0]), self.length - self.n_params)
+        return torch.cat([*parts, padding], dim=1)
+
+    def _ends(self) -> Iterator[tuple[int, int]]:
+        start = 0
+        for size in self.sizes:
+            yield start, start + math.prod(size)
+            start += math.prod(size)
+
+
+def initial(shape: Shape, seed: int) -> torch.Tensor:
+    """One network [n] with He initialisation (He et al., 2015), from its own seed, on the CPU."""
     generator = torch.Generator().manual_seed(seed)
-    parameters = []
-    for fan_in, fan_out in pairwise([n_features, *hidden, n_classes]):
-        weight = torch.empty(fan_out, fan_in)
-        nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
-        parameters += [weight, torch.zeros(fan_out, 1)]
-    return parameters
+    network = torch.zeros(1, shape.length)
+    for weight in shape.layers(network)[::2]:
+        nn.init.kaiming_normal_(weight[0], nonlinearity="relu", generator=generator)
+    return network[0]
 
 
-def logits(parameters: Sequence[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+def logits(layers: Sequence[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
     """Forward pass of R networks.
 
     Args:
-        parameters: [R, out, in] and [R, out, 1] in turn.
-        x: [R, B, d], or [1, B, d] for the same rows in each.
+        layers: [R, out, in] and [R, out, 1] in turn.
+        x: [R, B, d].
 
     Returns:
         [R, C, B].
     """
     units = x.transpose(1, 2)
-    last = len(parameters) - 2
-    for layer in range(0, len(parameters), 2):
-        units = torch.baddbmm(parameters[layer + 1], parameters[layer], units)
+    last = len(layers) - 2
+    for layer in range(0, len(layers), 2):
+        units = torch.baddbmm(layers[layer + 1], layers[layer], units)
         if layer < last:
             units = functional.relu(units)
     return units
 
 
 class ReplicateAdamW(torch.optim.Optimizer):
-    """AdamW (Loshchilov and Hutter, 2019) with a rate and a step count for each replicate.
+    """AdamW (Loshchilov and Hutter, 2019) with a rate, a decay and a step count for each network.
 
-    The result for one replicate does not depend on which others are there.
+    What happens to one network does not depend on which others are there.
+
+    Args:
+        networks: [R, n].
+        decay: Weight decay, [R].
 
     Attributes:
-        rate: Learning rates of the next step, float64 [R] on the CPU.
-        decay: Weight decay, float64 [R] on the CPU.
-        steps: Steps taken so far, float64 [R] on the CPU.
+        moments: First and second moments, [2, R, n].
+        taken: Steps taken so far, float64 [R] on the CPU.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], decay: torch.Tensor):
-        super().__init__(parameters, {})
-        self.decay = decay
-        self.rate = torch.zeros_like(decay)
-        self.steps = torch.zeros_like(decay)
-        for parameter in self.parameters:
-            self.state[parameter] = {name: torch.zeros_like(parameter) for name in MOMENTS}
+    def __init__(self, networks: nn.Parameter, decay: torch.Tensor):
+        super().__init__([networks], {})
+        self.networks, self.decay = networks, decay.double()
+        self.moments = torch.zeros(2, *networks.shape, device=networks.device)
+        self.taken = torch.zeros(len(networks), dtype=torch.float64)
+        self._spread = torch.empty_like(networks.detach())
+        self._rates: list[list[float]] = []
+        self._factors: list[torch.Tensor] = []
 
-    @property
-    def parameters(self) -> list[nn.Parameter]:
-        parameters: list[nn.Parameter] = self.param_groups[0]["params"]
-        return parameters
-
-    def moments(self, name: str) -> list[torch.Tensor]:
-        """The first or second moments ("exp_avg", "exp_avg_sq") of every parameter."""
-        return [self.state[parameter][name] for parameter in self.parameters]
+    def schedule(self, rates: torch.Tensor) -> None:
+        """Set the learning rates of the next K steps, [K, R]."""
+        steps = self.taken + torch.arange(1, len(rates) + 1, dtype=torch.float64)[:, None]
+        kept = 1.0 - rates * self.decay
+        size = rates / (1.0 - BETAS[0] ** steps)
+        root = 1.0 / torch.sqrt(1.0 - BETAS[1] ** steps)
+        factors = torch.stack([kept, size, root], dim=1)[..., None].float()
+        self._factors = list(factors.to(self.networks.device))[::-1]
+        self._rates = rates.tolist()[::-1]
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step of every replicate, at its own rate."""
-        result = None
-        if closure is not None:
-            with torch.enable_grad():
-                result = closure()
-        first = self.parameters[0]
-        each = sum(parameter[0].numel() for parameter in self.parameters)
-        if first.device.type == "cpu" and each >= FUSED_FROM:
-            self._step_one_by_one()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """One step of every network at its scheduled rate; the gradient is used up."""
+        gradient = self.networks.grad
+        assert gradient is not None
+        rates, factors = self._rates.pop(), self._factors.pop()
+        if self.networks.device.type == "cpu" and self.networks.shape[1] >= FUSED_FROM:
+            self._step_one_by_one(gradient, rates)
         else:
-            self._step_together()
-        self.steps += 1
-        return result
+            self._step_together(gradient, factors)
+        self.taken += 1
 
-    def _step_one_by_one(self) -> None:
-        """PyTorch's fused kernel for each replicate in turn."""
-        parts = [
-            _each(self.parameters),
-            _each([_gradient(parameter) for parameter in self.parameters]),
-            *(_each(self.moments(name)) for name in MOMENTS),
-        ]
-        settings = zip(self.rate.tolist(), self.decay.tolist(), self.steps.tolist(), strict=True)
-        for values, gradients, first, second, (rate, decay, steps) in zip(
-            *parts, settings, strict=True
+    def _step_one_by_one(self, gradient: torch.Tensor, rates: list[float]) -> None:
+        """PyTorch's fused kernel for each network in turn."""
+        own = zip(rates, self.decay.tolist(), self.taken.tolist(), strict=True)
+        for network, slope, first, second, (rate, decay, taken) in zip(
+            self.networks, gradient, *self.moments, own, strict=True
         ):
             adamw(
-                list(values),
-                list(gradients),
-                list(first),
-                list(second),
+                [network],
+                [slope],
+                [first],
+                [second],
                 [],
-                [torch.tensor(steps) for _ in values],
+                [torch.tensor(taken)],
                 fused=True,
                 amsgrad=False,
                 beta1=BETAS[0],
@@ -129,36 +177,11 @@ class ReplicateAdamW(torch.optim.Optimizer):
                 maximize=False,
             )
 
-    def _step_together(self) -> None:
-        device = self.parameters[0].device
-        steps = self.steps + 1
-        kept = 1.0 - self.rate * self.decay
-        size = self.rate / (1.0 - BETAS[0] ** steps)
-        root = 1.0 / torch.sqrt(1.0 - BETAS[1] ** steps)
-        factors = torch.stack([kept, size, root]).float().to(device)[:, :, None, None]
-        for parameter, first, second in zip(
-            self.parameters, *(self.moments(name) for name in MOMENTS), strict=True
-        ):
-            gradient = _gradient(parameter)
-            first.mul_(BETAS[0]).add_(gradient * (1.0 - BETAS[0]))
-            second.mul_(BETAS[1]).add_(gradient.mul_(gradient).mul_(1.0 - BETAS[1]))
-            spread = second.sqrt().mul_(factors[2]).add_(EPSILON)
-            parameter.mul_(factors[0]).sub_(torch.div(first, spread, out=spread).mul_(factors[1]))
-
-
-MOMENTS = ("exp_avg", "exp_avg_sq")
-
-
-def _gradient(parameter: nn.Parameter) -> torch.Tensor:
-    assert parameter.grad is not None
-    return parameter.grad
-
-
-def _each(stacked: Sequence[torch.Tensor]) -> list[tuple[torch.Tensor, ...]]:
-    """Views of the tensors of each replicate."""
-    return list(zip(*(tensor.unbind() for tensor in stacked), strict=True))
-
-
-def count(parameters: Sequence[torch.Tensor]) -> int:
-    """Numbers in one network (tensors without the leading axis)."""
-    return sum(math.prod(tensor.shape) for tensor in parameters)
+    def _step_together(self, gradient: torch.Tensor, factors: torch.Tensor) -> None:
+        """The same for all at once, in work space that is there: it can't run out of memory."""
+        kept, size, root = factors
+        first, second = self.moments
+        first.lerp_(gradient, 1.0 - BETAS[0])
+        second.mul_(BETAS[1]).add_(gradient.square_(), alpha=1.0 - BETAS[1])
+        spread = torch.sqrt(second, out=self._spread).mul_(root).add_(EPSILON)
+        self.networks.mul_(kept).sub_(torch.div(first, spread, out=spread).mul_(size))

@@ -16,8 +16,6 @@ from typing import Any, Literal
 
 import torch
 
-from takeoff.networks.replicates import Parameters
-
 Next = Literal["go on", "go back", "end"]
 
 
@@ -103,14 +101,14 @@ class Snapshot:
     """A network and its optimiser at one moment.
 
     Attributes:
-        parameters: Tensors without the leading axis.
-        moments: First and second moments of the optimiser, one list each, in the same order.
-        steps: Steps that the optimiser had taken.
+        network: All its parameters, [n].
+        moments: First and second moments of the optimiser, [2, n].
+        taken: Steps that the optimiser had taken.
     """
 
-    parameters: Parameters
-    moments: tuple[Parameters, Parameters]
-    steps: float
+    network: torch.Tensor
+    moments: torch.Tensor
+    taken: float
 
 
 @dataclass
