@@ -1,58 +1,136 @@
-"""Gradient boosting of decision trees on histograms (scikit-learn, after Ke et al., 2017)."""
+"""Gradient boosting of decision trees on histograms (scikit-learn, after Ke et al., 2017).
+
+Nearly all of its time goes into binning the training rows and into histograms of them, feature by
+feature. So features that no tree could split are left out, and the learning rates share the bins;
+both leave every tree as it is.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from takeoff.training import Candidate, Cell, Floats, Probabilities, spread_classes
 
 BINS = 32  # per feature; on pixels three times faster than 255, with the same validation error
 PATIENCE = 10  # trees (per class) without a better validation log-loss before boosting stops
+LEAF_ROWS = 20  # at least, in every leaf
+PREDICTION_ROWS = 500  # that fit the cache, where every tree asks for them again
+
+Columns = npt.NDArray[np.intp]
+
+
+class SharedBins(HistGradientBoostingClassifier):  # type: ignore[misc]
+    """Boosting that bins its rows only if no earlier model of the same rows has done it.
+
+    Attributes:
+        shared: What was binned, by whether it is the training rows; the models of one cell hold the
+            same dictionary. A scikit-learn that bins by another method than `_bin_data` fills
+            nothing in, and every model bins by itself.
+    """
+
+    shared: dict[bool, tuple[Any, Any]]
+    _bin_mapper: Any  # scikit-learn's own: the bins of each feature
+
+    def _bin_data(self, x: Any, *rest: Any, is_training_data: bool) -> Any:
+        if is_training_data not in self.shared:
+            binned = super()._bin_data(x, *rest, is_training_data=is_training_data)
+            self.shared[is_training_data] = self._bin_mapper, binned
+        self._bin_mapper, binned = self.shared[is_training_data]
+        return binned
+
+    def cut_back(self) -> None:
+        """Drop the trees after the best validation score; score 0 is before the first tree.
+
+        In public, scikit-learn predicts with fewer trees only stage by stage, with probabilities
+        at every stage; that takes longer than all trees at once.
+        """
+        if len(self.validation_score_):
+            del self._predictors[max(1, int(np.argmax(self.validation_score_))) :]
+
+    @property
+    def leaves(self) -> int:
+        """Leaves of all trees."""
+        return sum(tree.get_n_leaf_nodes() for stage in self._predictors for tree in stage)
 
 
 def candidates(cell: Cell, fit: dict[str, Any], training: dict[str, Any]) -> Iterator[Candidate]:
     """Fit every learning rate; keep as many trees as were best on the validation rows."""
-    known = np.isin(cell.y_validation, np.unique(cell.y_train))
+    columns = splittable(cell.x_train, LEAF_ROWS)
+    shared: dict[bool, tuple[Any, Any]] = {}
     for rate in sorted(fit["grid"]["learning_rate"]):
-        model = HistGradientBoostingClassifier(
-            learning_rate=rate,
-            max_iter=fit["max_trees"],
-            max_bins=BINS,
-            early_stopping=bool(known.any()),
-            n_iter_no_change=PATIENCE,
-            tol=0.0,
-            random_state=cell.seed % 2**32,
-        )
-        held_out = {"X_val": cell.x_validation[known], "y_val": cell.y_validation[known]}
-        model.fit(cell.x_train, cell.y_train, **(held_out if known.any() else {}))
-        trees = _best_trees(model)
+        model = boost(cell, columns, rate, fit["max_trees"], shared)
 
-        def predict(
-            x: Floats, model: HistGradientBoostingClassifier = model, trees: int = trees
-        ) -> Probabilities:
-            staged = next(islice(model.staged_predict_proba(x), trees - 1, None))
-            return spread_classes(staged, model.classes_, cell.n_classes)
+        def predict(x: Floats, model: SharedBins = model) -> Probabilities:
+            parts = np.split(x, range(PREDICTION_ROWS, len(x), PREDICTION_ROWS))
+            found = [model.predict_proba(part[:, columns]) for part in parts]
+            return spread_classes(np.concatenate(found), model.classes_, cell.n_classes)
 
         yield Candidate(
             settings={"learning_rate": rate},
             validation=predict(cell.x_validation),
             predict=predict,
-            n_params=_leaves(model, trees),
-            steps=trees,
+            n_params=model.leaves,
+            steps=model.n_iter_,
         )
 
 
-def _best_trees(model: HistGradientBoostingClassifier) -> int:
-    """Boosting iterations up to the best validation score (score 0 is before the first tree)."""
-    if not len(model.validation_score_):
-        return int(model.n_iter_)
-    return max(1, int(np.argmax(model.validation_score_)))
+def boost(
+    cell: Cell,
+    columns: Columns,
+    rate: float,
+    max_trees: int,
+    shared: dict[bool, tuple[Any, Any]] | None = None,
+) -> SharedBins:
+    """Boost on some features, with early stopping on the validation rows.
+
+    Args:
+        cell: The data.
+        columns: The features that are used.
+        rate: Learning rate.
+        max_trees: Trees (per class) at most.
+        shared: Bins of the same cell and features from an earlier call.
+
+    Returns:
+        The model, cut back to the number of trees with the best validation log-loss.
+    """
+    known = np.isin(cell.y_validation, np.unique(cell.y_train))
+    model = SharedBins(
+        learning_rate=rate,
+        max_iter=max_trees,
+        max_bins=BINS,
+        min_samples_leaf=LEAF_ROWS,
+        early_stopping=bool(known.any()),
+        n_iter_no_change=PATIENCE,
+        tol=0.0,
+        random_state=cell.seed % 2**32,
+    )
+    model.shared = {} if shared is None else shared
+    held_out = {
+        "X_val": cell.x_validation[np.ix_(known, columns)],
+        "y_val": cell.y_validation[known],
+    }
+    # Column by column, as features are binned.
+    x_train = np.asfortranarray(cell.x_train[:, columns])
+    model.fit(x_train, cell.y_train, **(held_out if known.any() else {}))
+    model.cut_back()
+    return model
 
 
-def _leaves(model: HistGradientBoostingClassifier, trees: int) -> int:
-    return sum(tree.get_n_leaf_nodes() for stage in model._predictors[:trees] for tree in stage)
+def splittable(x: Floats, leaf_rows: int) -> Columns:
+    """The features [d'] of x [n, d] that a split can use: both sides hold `leaf_rows` or more.
+
+    Sorted, the value that ends the smallest left side must differ from the one that starts the
+    smallest right side. If no feature can be split, the first one stands for all.
+    """
+    n = len(x)
+    if n < 2 * leaf_rows:
+        return np.zeros(1, dtype=np.intp)
+    low, high = leaf_rows - 1, n - leaf_rows
+    ordered = np.partition(x, (low, high), axis=0)
+    found = np.flatnonzero(ordered[low] < ordered[high])
+    return found if len(found) else np.zeros(1, dtype=np.intp)
