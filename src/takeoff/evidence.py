@@ -225,14 +225,17 @@ def noise_of(curve: Curve) -> float:
     """The noise of a point near the end: its standard error, or what second differences say.
 
     Second differences of equally spaced points have six times the variance of the noise; points
-    that aren't equally spaced are compared with the line (in log m) through their neighbours.
+    that aren't equally spaced are compared with the line (in log m) through their neighbours. Of a
+    curve too short to be fitted, its own movement is the least that must be reckoned with.
     """
     least = 1e-3 * max(curve.last, 1e-3 * float(curve.error.max()), 1e-12)
     known = curve.stderr[-8:][np.isfinite(curve.stderr[-8:])]
+    few = len(curve.m) < POINTS_NEEDED
+    moved = 0.25 * float(np.ptp(curve.error)) if few else 0.0
     if known.size:
-        return max(float(np.median(known)), least)
-    if len(curve.m) < 4:
-        return max(0.05 * curve.last, least)
+        return max(float(np.median(known)), moved, least)
+    if few:
+        return max(moved, 0.05 * curve.last, least)
     log_m, y = np.log(curve.m[-10:]), curve.error[-10:]
     share = (log_m[1:-1] - log_m[:-2]) / (log_m[2:] - log_m[:-2])
     off = y[1:-1] - (1 - share) * y[:-2] - share * y[2:]
