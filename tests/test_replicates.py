@@ -81,14 +81,13 @@ def test_each_replicate_is_stepped_as_by_adamw(fused: bool, monkeypatch) -> None
     monkeypatch.setattr(replicates, "FUSED_FROM", 0 if fused else 10**9)
     rates, decays = torch.tensor([0.1, 0.01, 0.003]).double(), torch.tensor([0.0, 0.1, 0.01])
     start, x, y = stacked(3), torch.randn(3, 20, 5), torch.randint(3, (3, 20))
-    networks = nn.Parameter(start.clone())
-    optimizer = ReplicateAdamW(networks, decays)
+    networks = start.clone()
+    optimizer = ReplicateAdamW(SHAPE, networks, decays)
     factors = 1 - torch.arange(20).double()[:, None] / 40
     for block in (rates * factors[:13], rates * factors[13:]):
         optimizer.schedule(block)
         for _ in block:
-            networks.grad = None
-            found = replicates.logits(SHAPE.layers(networks), x)
+            found = replicates.logits(optimizer.layers, x)
             (functional.cross_entropy(found, y, reduction="sum") / 20).backward()
             optimizer.step()
     assert optimizer.taken.tolist() == [20, 20, 20]
@@ -100,6 +99,6 @@ def test_each_replicate_is_stepped_as_by_adamw(fused: bool, monkeypatch) -> None
             alone.zero_grad()
             functional.cross_entropy(network(x[replicate]), y[replicate]).backward()
             alone.step()
-        reached = sequential(networks.detach()[replicate])
+        reached = sequential(networks[replicate])
         for found, other in zip(reached.parameters(), network.parameters(), strict=True):
             torch.testing.assert_close(found, other, rtol=1e-3, atol=1e-5)

@@ -34,7 +34,8 @@ from takeoff.networks.replicates import ReplicateAdamW, Shape
 from takeoff.networks.rows import Rows, Scaling
 from takeoff.networks.schedule import Order, Progress, Schedule, Snapshot
 
-EVALUATED_AT_ONCE = {"cpu": 2**22, "other": 2**28}  # numbers in a gathered validation batch
+# Numbers in a gathered validation batch: what a CPU core caches, what a GPU has room for.
+EVALUATED_AT_ONCE = {"cpu": 2**18, "other": 2**28}
 
 
 @dataclass(eq=False)
@@ -178,7 +179,6 @@ class Batch(lightning.LightningModule):
         self.runs: list[Run] = []
         self.networks: nn.Parameter
         self.optimizer: ReplicateAdamW
-        self.layers: list[torch.Tensor] = []
         self._seat([], queue.take(capacity))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -222,10 +222,9 @@ class Batch(lightning.LightningModule):
         try:
             for rows, labels in zip(block.rows, block.labels, strict=True):
                 x = self.rows.gather(rows, self.offsets, self.factors)
-                found = replicates.logits(self.layers, x)
+                found = replicates.logits(self.optimizer.layers, x)
                 losses = functional.cross_entropy(found, labels, reduction="sum")
                 self.manual_backward(losses / self.batch_size)
-                self.networks.grad = self.shape.joined([_taken(layer) for layer in self.layers])
                 self.optimizer.step()
         except torch.OutOfMemoryError:
             if before is None or len(self.runs) == 1:
@@ -268,7 +267,7 @@ class Batch(lightning.LightningModule):
                 self.offsets[together],
                 self.factors[together],
             )
-            found = replicates.logits([layer[together] for layer in self.layers], x)
+            found = replicates.logits([layer[together] for layer in self.optimizer.layers], x)
             each = functional.cross_entropy(found, self.labels[at_hand], reduction="none")
             for replicate, total in zip(together, each.double().sum(dim=1).tolist(), strict=True):
                 losses[replicate] += total / len(self.runs[replicate].validation)
@@ -328,17 +327,18 @@ class Batch(lightning.LightningModule):
         if not self.runs:
             return
         device = self.rows.device
-        self.networks = nn.Parameter(torch.stack([part.network.to(device) for part in parts]))
-        decay = torch.tensor([run.decay for run in self.runs])
-        self.optimizer = ReplicateAdamW(self.networks, decay)
-        self.optimizer.moments = torch.stack([part.moments.to(device) for part in parts], dim=1)
-        self.optimizer.taken = torch.tensor([part.taken for part in parts], dtype=torch.float64)
+        self.networks = nn.Parameter(
+            torch.stack([part.network.to(device) for part in parts]), requires_grad=False
+        )
+        self.optimizer = ReplicateAdamW(
+            self.shape,
+            self.networks.data,
+            decay=torch.tensor([run.decay for run in self.runs]),
+            moments=torch.stack([part.moments.to(device) for part in parts], dim=1),
+            taken=torch.tensor([part.taken for part in parts], dtype=torch.float64),
+        )
         if self._trainer is not None:
             self.trainer.strategy.optimizers = [self.optimizer]
-        # Leaves of their own that share the matrix's memory.
-        self.layers = [
-            layer.detach().requires_grad_() for layer in self.shape.layers(self.networks)
-        ]
         scalings = [self._scaling(run) for run in self.runs]
         self.offsets = torch.stack([scaling.offset for scaling in scalings])[:, None, :]
         factors = torch.tensor([scaling.factor for scaling in scalings])
@@ -384,13 +384,6 @@ class Batch(lightning.LightningModule):
         seated = [run.state(now.snapshot(place)) for place, run in enumerate(self.runs)]
         checkpoint["runs"] = [*seated, *(run.state(None) for run in self.queue.waiting)]
         checkpoint.update(self.more_state())
-
-
-def _taken(layer: torch.Tensor) -> torch.Tensor:
-    """The layer's gradient, which it does not keep."""
-    gradient, layer.grad = layer.grad, None
-    assert gradient is not None
-    return gradient
 
 
 def _plain(snapshot: Snapshot | None) -> dict[str, Any] | None:

@@ -115,22 +115,39 @@ class ReplicateAdamW(torch.optim.Optimizer):
     What happens to one network does not depend on which others are there.
 
     Args:
-        networks: [R, n].
+        shape: Of each network.
+        networks: [R, n]; changed in place.
         decay: Weight decay, [R].
+        moments: First and second moments so far, [2, R, n]; zeros without.
+        taken: Steps taken so far, float64 [R] on the CPU; zeros without.
 
     Attributes:
-        moments: First and second moments, [2, R, n].
-        taken: Steps taken so far, float64 [R] on the CPU.
+        layers: The parameters: leaves that share the memory of `networks`, as `Shape.layers`.
     """
 
-    def __init__(self, networks: nn.Parameter, decay: torch.Tensor):
-        super().__init__([networks], {})
-        self.networks, self.decay = networks, decay.double()
-        self.moments = torch.zeros(2, *networks.shape, device=networks.device)
-        self.taken = torch.zeros(len(networks), dtype=torch.float64)
-        self._spread = torch.empty_like(networks.detach())
+    def __init__(
+        self,
+        shape: Shape,
+        networks: torch.Tensor,
+        decay: torch.Tensor,
+        moments: torch.Tensor | None = None,
+        taken: torch.Tensor | None = None,
+    ):
+        self.layers = [layer.detach().requires_grad_() for layer in shape.layers(networks)]
+        super().__init__(self.layers, {})
+        self.shape, self.networks, self.decay = shape, networks, decay.double()
+        count = len(networks)
+        self.moments = torch.zeros(2, *networks.shape) if moments is None else moments
+        self.moments = self.moments.to(networks.device)
+        self.taken = torch.zeros(count, dtype=torch.float64) if taken is None else taken
         self._rates: list[list[float]] = []
         self._factors: list[torch.Tensor] = []
+        self._one_by_one = networks.device.type == "cpu" and shape.length >= FUSED_FROM
+        if self._one_by_one:
+            parts = (networks, *self.moments)
+            self._own = list(zip(*(_each(shape.layers(part)) for part in parts), strict=True))
+        else:
+            self._spread = torch.empty_like(networks)
 
     def schedule(self, rates: torch.Tensor) -> None:
         """Set the learning rates of the next K steps, [K, R]."""
@@ -144,29 +161,28 @@ class ReplicateAdamW(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One step of every network at its scheduled rate; the gradient is used up."""
-        gradient = self.networks.grad
-        assert gradient is not None
+        """One step of every network at its scheduled rate; the gradients are used up."""
+        gradients = [_taken(layer) for layer in self.layers]
         rates, factors = self._rates.pop(), self._factors.pop()
-        if self.networks.device.type == "cpu" and self.networks.shape[1] >= FUSED_FROM:
-            self._step_one_by_one(gradient, rates)
+        if self._one_by_one:
+            self._step_one_by_one(gradients, rates)
         else:
-            self._step_together(gradient, factors)
+            self._step_together(self.shape.joined(gradients), factors)
         self.taken += 1
 
-    def _step_one_by_one(self, gradient: torch.Tensor, rates: list[float]) -> None:
+    def _step_one_by_one(self, gradients: list[torch.Tensor], rates: list[float]) -> None:
         """PyTorch's fused kernel for each network in turn."""
-        own = zip(rates, self.decay.tolist(), self.taken.tolist(), strict=True)
-        for network, slope, first, second, (rate, decay, taken) in zip(
-            self.networks, gradient, *self.moments, own, strict=True
+        settings = zip(rates, self.decay.tolist(), self.taken.tolist(), strict=True)
+        for (layers, first, second), own, (rate, decay, taken) in zip(
+            self._own, _each(gradients), settings, strict=True
         ):
             adamw(
-                [network],
-                [slope],
-                [first],
-                [second],
+                layers,
+                own,
+                first,
+                second,
                 [],
-                [torch.tensor(taken)],
+                [torch.tensor(taken) for _ in layers],
                 fused=True,
                 amsgrad=False,
                 beta1=BETAS[0],
@@ -185,3 +201,15 @@ class ReplicateAdamW(torch.optim.Optimizer):
         second.mul_(BETAS[1]).add_(gradient.square_(), alpha=1.0 - BETAS[1])
         spread = torch.sqrt(second, out=self._spread).mul_(root).add_(EPSILON)
         self.networks.mul_(kept).sub_(torch.div(first, spread, out=spread).mul_(size))
+
+
+def _each(layers: Sequence[torch.Tensor]) -> list[list[torch.Tensor]]:
+    """Views of the layers of each network."""
+    return [list(own) for own in zip(*(layer.unbind() for layer in layers), strict=True)]
+
+
+def _taken(layer: torch.Tensor) -> torch.Tensor:
+    """The layer's gradient, which it does not keep."""
+    gradient, layer.grad = layer.grad, None
+    assert gradient is not None
+    return gradient
