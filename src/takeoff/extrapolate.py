@@ -45,6 +45,7 @@ OCTAVES = 5.0  # beyond which the learned constants stay what they are
 CONVERGED, AT_BOUND = families.CONVERGED, families.AT_BOUND
 TOO_FEW = families.TOO_FEW
 NAIVE = "not extrapolated: the last value does best"
+WAITING = "not fitted: a constant learner may yet begin to learn"
 FAR = "beyond 32 times the largest m: not calibrated"
 
 
@@ -59,7 +60,8 @@ class Forecast:
         level: Of the interval.
         family: The member family with the most weight, at the largest m asked for.
         weights: Of every family at that m; their sum is 1.
-        status: converged, at a bound, too few points, not extrapolated, or not calibrated.
+        status: converged, at a bound, too few points, not extrapolated, not fitted (a constant
+            learner), or not calibrated.
         shape: See `takeoff.shapes.shape_of`.
         bounds: Floor and ceiling that nothing leaves.
         scale: [T] of the distribution, in the unit of the error.
@@ -237,4 +239,6 @@ def _status(curve: Curve, evidence: Evidence, best: str, farthest: float) -> str
         return FAR
     if best == "last_value":
         return NAIVE
+    if best == "takes_off":
+        return WAITING
     return evidence.statuses.get(best, CONVERGED)
