@@ -204,3 +204,18 @@ def test_a_rate_that_diverges_loses(tmp_path) -> None:
     """The pilot run that blew up is not chosen."""
     table = trained(tmp_path, grid={"learning_rate": [0.01, 1e30]})
     assert set(table["settings"]) == {'{"learning_rate":0.01}'}
+
+
+def test_an_accelerator_that_is_not_there_is_said(tmp_path) -> None:
+    """One message that names the key."""
+    if torch.backends.mps.is_available():
+        pytest.skip("this machine has one")
+    with pytest.raises(TakeoffError, match=r"training\.accelerator: mps"):
+        trained(tmp_path, accelerator="mps")
+
+
+def test_a_lower_precision_learns_as_well(tmp_path, whole: pd.DataFrame) -> None:
+    """Products in half precision, weights in full: other numbers, the same errors."""
+    table = trained(tmp_path, precision="bf16-mixed")
+    assert not table["log_loss"].equals(whole["log_loss"])
+    np.testing.assert_allclose(table["test_error"], whole["test_error"], atol=0.05)

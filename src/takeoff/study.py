@@ -165,8 +165,8 @@ class TrainingSettings(Section):
     warmup_fraction: Fraction = 0.05
     cooldown_fraction: Fraction = 0.2
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    accelerator: str = "auto"
-    precision: str = "32-true"
+    accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
 
     @model_validator(mode="after")
     def _steps_in_order(self) -> TrainingSettings:

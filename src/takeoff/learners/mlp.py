@@ -22,6 +22,7 @@ import numpy as np
 import pytorch_lightning as lightning
 import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch.nn import functional
 
 from takeoff.errors import TakeoffError
@@ -253,16 +254,23 @@ def tiny_numbers_as_zero() -> Iterator[None]:
 
 
 def _trainer(training: dict[str, Any], devices: list[int] | int) -> lightning.Trainer:
-    return lightning.Trainer(
-        accelerator=training["accelerator"],
-        devices=devices,
-        precision=training["precision"],
-        # A job is one process, also where a scheduler's variables suggest more.
-        plugins=[LightningEnvironment()],
-        max_epochs=1,
-        deterministic=True,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    try:
+        return lightning.Trainer(
+            accelerator=training["accelerator"],
+            devices=devices,
+            precision=training["precision"],
+            # A job is one process, also where a scheduler's variables suggest more.
+            plugins=[LightningEnvironment()],
+            max_epochs=1,
+            deterministic=True,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+    except MisconfigurationException as error:
+        raise TakeoffError(
+            str(error).partition("\n")[0],
+            where=f"config: training.accelerator: {training['accelerator']}",
+            remedy="set it to auto, which takes what is there",
+        ) from error

@@ -25,7 +25,7 @@ BETAS = (0.9, 0.999)
 EPSILON = 1e-8
 # From this many parameters on, one pass over each network's (a fused kernel) costs less than ten
 # over all of them together; below, the calls cost more than the work.
-FUSED_FROM = 2**15
+FUSED_FROM = 2**14
 # Vector instructions take so many numbers at a time; what is left over may be rounded otherwise.
 # A row of full length leaves nothing over, so no network's place in the matrix can matter.
 PADDING = 64
