@@ -102,6 +102,15 @@ def fit(chosen: argparse.Namespace) -> None:
     predict_file(chosen.curves, chosen.predict, chosen.out)
 
 
+def decide(chosen: argparse.Namespace) -> None:
+    """Print what the learning curves of a table say: labels needed, gains, plateaus, ranking."""
+    from takeoff.decide import Asked, decide_file
+
+    names = ("factor", "margin", "doublings", "level", "pool")
+    factors, *others = (getattr(chosen, name) for name in names)
+    print(decide_file(chosen.curves, Asked(chosen.target, factors, *others), chosen.out))
+
+
 def check_claims(chosen: argparse.Namespace) -> None:
     """Hold the claims against the runs."""
     from takeoff import claims
@@ -284,9 +293,23 @@ def _parser() -> argparse.ArgumentParser:
     command(plot_figures, "results", "out")
     command(render_report, "results", "reports", runs=True)
     command(write_schema, "out")
+    _add_decide(commands)
     _add_status(commands)
     _add_store(commands)
     return parser
+
+
+def _add_decide(commands: Commands) -> None:
+    added = commands.add_parser("decide", help=decide.__doc__, description=decide.__doc__)
+    added.set_defaults(run=decide)
+    added.add_argument("curves", type=Path, help="dataset, learner, m, test_error, ...")
+    added.add_argument("--target", type=float, nargs="+", required=True, help="errors to reach")
+    added.add_argument("--factor", type=float, nargs="+", default=[2.0, 4.0, 10.0], help="of data")
+    added.add_argument("--margin", type=float, default=0.05, help="a plateau falls by less")
+    added.add_argument("--doublings", type=float, default=2.0, help="that a plateau is judged by")
+    added.add_argument("--level", type=float, default=0.9, help="of intervals and tests")
+    added.add_argument("--pool", type=float, help="examples that the subsets were drawn from")
+    added.add_argument("--out", type=Path, help="a table of every decision")
 
 
 def _add_status(commands: Commands) -> None:

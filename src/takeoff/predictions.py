@@ -132,6 +132,18 @@ def read_curves(path: Path) -> pd.DataFrame:
     Raises:
         TakeoffError: It isn't there, or isn't such a table.
     """
+    table = read_repeats(path)
+    if "repeat" in table:
+        return _averaged(table)
+    return table.assign(stderr=table.get("stderr", np.nan))[[*NAMES, "m", "test_error", "stderr"]]
+
+
+def read_repeats(path: Path) -> pd.DataFrame:
+    """CURVES as they are, with all columns: a row per m, or per m and repeat.
+
+    Raises:
+        TakeoffError: It isn't there, or isn't such a table.
+    """
     table = _read(path, [*NAMES, "m", "test_error"])
     _numbers(table, "m", path, positive=True)
     _numbers(table, "test_error", path)
@@ -151,9 +163,7 @@ def read_curves(path: Path) -> pd.DataFrame:
         f"the same {', '.join(keys)} is there twice",
         "drop one of the two, or number them in a column `repeat`",
     )
-    if "repeat" in table:
-        return _averaged(table)
-    return table.assign(stderr=table.get("stderr", np.nan))[[*NAMES, "m", "test_error", "stderr"]]
+    return table
 
 
 def read_points(path: Path) -> pd.DataFrame:
