@@ -19,7 +19,6 @@ from itertools import pairwise
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.optim.adamw import adamw
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
@@ -176,22 +175,7 @@ class ReplicateAdamW(torch.optim.Optimizer):
         for (layers, first, second), own, (rate, decay, taken) in zip(
             self._own, _each(gradients), settings, strict=True
         ):
-            adamw(
-                layers,
-                own,
-                first,
-                second,
-                [],
-                [torch.tensor(taken) for _ in layers],
-                fused=True,
-                amsgrad=False,
-                beta1=BETAS[0],
-                beta2=BETAS[1],
-                lr=rate,
-                weight_decay=decay,
-                eps=EPSILON,
-                maximize=False,
-            )
+            _fused_adamw(layers, own, first, second, rate=rate, decay=decay, step=taken + 1)
 
     def _step_together(self, gradient: torch.Tensor, factors: torch.Tensor) -> None:
         """The same for all at once, in work space that is there: it can't run out of memory."""
@@ -201,6 +185,38 @@ class ReplicateAdamW(torch.optim.Optimizer):
         second.mul_(BETAS[1]).add_(gradient.square_(), alpha=1.0 - BETAS[1])
         spread = torch.sqrt(second, out=self._spread).mul_(root).add_(EPSILON)
         self.networks.mul_(kept).sub_(torch.div(first, spread, out=spread).mul_(size))
+
+
+def _fused_adamw(
+    parameters: list[torch.Tensor],
+    gradients: list[torch.Tensor],
+    first: list[torch.Tensor],
+    second: list[torch.Tensor],
+    *,
+    rate: float,
+    decay: float,
+    step: float,
+) -> None:
+    """The kernel behind `torch.optim.AdamW(fused=True)`.
+
+    It has no public name of its own: what `torch.optim` does around it (sorting tensors by device,
+    counting steps in tensors) takes longer than the kernel itself for a network of this size.
+    """
+    torch._fused_adamw_(
+        parameters,
+        gradients,
+        first,
+        second,
+        [],
+        [torch.tensor(step)] * len(parameters),
+        amsgrad=False,
+        lr=rate,
+        beta1=BETAS[0],
+        beta2=BETAS[1],
+        weight_decay=decay,
+        eps=EPSILON,
+        maximize=False,
+    )
 
 
 def _each(layers: Sequence[torch.Tensor]) -> list[list[torch.Tensor]]:
