@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from takeoff import claims, fits
+from takeoff import claims, fits, forecasts
 from takeoff.facts import Results
 from takeoff.study import load_study
 
@@ -138,7 +138,7 @@ def results(raw: dict[str, Any] | None = None, seed: int = 7) -> Results:
     """Everything the paper is made from."""
     study = load_study(raw or config())
     runs = make_runs(study, np.random.default_rng(seed))
-    fitted = fits.fit_curves(runs, level=0.95, bootstrap=100, seed=1)
+    curves = fits.summarise(runs, 0.95)
     ladder = [claims.Learner(**learner) for learner in study.ladder()]
     settings = claims.ClaimSettings(level=0.95, **study.claims.model_dump())
     findings = claims.check(runs, ladder, settings)
@@ -146,9 +146,10 @@ def results(raw: dict[str, Any] | None = None, seed: int = 7) -> Results:
         study=study.model_dump(mode="json"),
         sheets={name: _sheet(study, name) for name in study.use.datasets},
         runs=runs,
-        curves=fits.summarise(runs, 0.95),
-        fits=fitted.parameters,
-        forecast=fitted.forecast,
+        curves=curves,
+        fits=fits.fit_laws(runs, level=0.95, bootstrap=100, seed=1),
+        forecast=forecasts.forecast_curves(curves, level=0.9),
+        held_out=forecasts.hold_out(curves, level=0.9),
         last_doublings=findings.last_doublings,
         differences=findings.differences,
         agreement=findings.agreement,

@@ -82,14 +82,31 @@ def test_records_are_json_without_nan_and_sorted() -> None:
     assert [record["id"] for record in records] == sorted(record["id"] for record in records)
 
 
-def test_forecast_lies_between_its_neighbours() -> None:
-    """The forecast at twice the labels is between the errors at the ends of the range."""
+def test_forecasts_are_those_of_the_table() -> None:
+    """More labels, less error; each fact is the row of the table that its source names."""
     now, twice, later = (
-        built()[f"fashion_mnist.mlp_large.{name}"].value
-        for name in ("error_at_max", "twice.error", "four_times.error")
+        built()[f"fashion_mnist.mlp_large.{name}"]
+        for name in ("error_at_max", "twice.error", "ten_times.error")
     )
-    assert now and twice and later
-    assert now > twice > later > built()["fashion_mnist.mlp_large.fit.floor"].value
+    assert now.value and twice.value and later.value
+    assert now.value > twice.value > later.value
+    rows = results().forecast
+    rows = rows[(rows.dataset == "fashion_mnist") & (rows.learner == "mlp_large")]
+    assert later.source["select"].endswith("m = 320000")
+    assert later.value == rows.loc[rows.m == 320000, "predicted"].item()
+    assert built()["fashion_mnist.mlp_large.ten_times.m"].value == 320000
+
+
+def test_held_out_facts_are_those_of_the_table() -> None:
+    """Each data set has its own, and the study those of all rows."""
+    late = results().held_out
+    spam = late[late.dataset == "spam"]
+    assert built()["spam.held_out.points"].value == len(spam)
+    assert built()["study.held_out.inside"].value == late["inside"].sum()
+    missed = (spam.predicted - spam.measured).abs().mean()
+    assert built()["spam.held_out.error"].value == pytest.approx(missed)
+    missed = (late.last_value - late.measured).abs().mean()
+    assert built()["study.held_out.last_value_error"].value == pytest.approx(missed)
 
 
 def test_intervals_of_errors_stay_within_zero_and_one() -> None:

@@ -38,7 +38,8 @@ def drawn(some: Results, learners: list[dict[str, Any]]) -> Iterator[tuple[str, 
     titles = {name: sheet["title"] for name, sheet in some.sheets.items()}
     bayes = {name: sheet["bayes_error"] for name, sheet in some.sheets.items()}
     yield "learning_curves", figures.learning_curves(some.curves, learners, titles, bayes)
-    yield "fitted_curves", figures.fitted_curves(some.curves, some.forecast, learners, titles)
+    yield "forecasts", figures.forecasts(some.curves, some.forecast, learners, titles)
+    yield "held_out", figures.held_out(some.held_out, learners, titles)
     yield "last_doublings", figures.last_doublings(some.last_doublings, learners, titles, 0.05)
     yield "differences", figures.differences(some.differences, learners, titles)
     yield "agreement", figures.agreement(some.agreement, titles, 2)
@@ -149,7 +150,7 @@ def test_one_data_set_and_one_learner_are_enough(tmp_path: Path) -> None:
     titles, learners = {"spam": "Spam"}, load_study(raw).ladder()
     figures.save(figures.learning_curves(some.curves, learners, titles), tmp_path / "a.svg", "a")
     figures.save(
-        figures.fitted_curves(some.curves, some.forecast.iloc[:0], learners, titles),
+        figures.forecasts(some.curves, some.forecast.iloc[:0], learners, titles),
         tmp_path / "b.svg",
         "b",
     )

@@ -1,4 +1,4 @@
-"""Means with intervals, the profile fit, its bootstrap and the forecast."""
+"""Means with intervals, the profile fit and its bootstrap."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from takeoff.errors import TakeoffError
 from takeoff.fits import (
     CURVE_COLUMNS,
     FIT_COLUMNS,
-    FORECAST_COLUMNS,
-    Fits,
     error_table,
-    fit_curves,
+    fit_laws,
     profile_fit,
     resampled,
     shrunken_se,
@@ -49,8 +47,8 @@ def noisy(random: np.random.Generator, repeats: int = 5, sd: float = 0.03) -> np
     return errors
 
 
-def fitted(runs: pd.DataFrame, bootstrap: int = 200, seed: int = 0) -> Fits:
-    return fit_curves(runs, level=0.95, bootstrap=bootstrap, seed=seed)
+def fitted(runs: pd.DataFrame, bootstrap: int = 200, seed: int = 0) -> pd.DataFrame:
+    return fit_laws(runs, level=0.95, bootstrap=bootstrap, seed=seed)
 
 
 # Means
@@ -116,8 +114,8 @@ def test_errors_in_other_units_give_the_same_curve(factor: float, seed: int) -> 
     """Multiplying the errors multiplies floor and amplitude, and leaves the exponent alone."""
     runs = runs_of(noisy(np.random.default_rng(seed)))
     scaled = runs.assign(test_error=factor * runs["test_error"])
-    ours = fitted(runs, bootstrap=20).parameters.iloc[0]
-    theirs = fitted(scaled, bootstrap=20).parameters.iloc[0]
+    ours = fitted(runs, bootstrap=20).iloc[0]
+    theirs = fitted(scaled, bootstrap=20).iloc[0]
     for end in ("", "_low", "_high"):
         for name, by in {"floor": factor, "amplitude": factor, "exponent": 1.0}.items():
             expected = by * ours[name + end]
@@ -193,21 +191,13 @@ def test_without_standard_errors_weights_are_relative(se: float) -> None:
 # Frames, intervals, status
 
 
-def test_frames_have_the_promised_columns() -> None:
-    """One row of parameters per curve; the forecast spans m_min to four times m_max."""
-    fits = fitted(runs_of(noisy(np.random.default_rng(0))))
-    assert list(fits.parameters) == FIT_COLUMNS
-    assert list(fits.forecast) == FORECAST_COLUMNS
-    row = fits.parameters.iloc[0]
+def test_a_law_has_the_promised_columns() -> None:
+    """One row per curve, with its range."""
+    laws = fitted(runs_of(noisy(np.random.default_rng(0))))
+    assert list(laws) == FIT_COLUMNS
+    row = laws.iloc[0]
     assert (row["points"], row["m_min"], row["m_max"]) == (6, 100, 31623)
     assert row["status"] == "converged"
-    m = fits.forecast["m"]
-    assert (m.min(), m.max()) == (100, pytest.approx(4 * 31623))
-    assert (fits.forecast["measured"] == (m <= 31623)).all()
-    assert m[fits.forecast["measured"]].max() == 31623
-    assert (fits.forecast["low"] <= fits.forecast["high"]).all()
-    expected = power_law(m.to_numpy(), row["amplitude"], row["exponent"], row["floor"])
-    assert fits.forecast["predicted"].to_numpy() == pytest.approx(expected)
 
 
 def test_order_of_rows_does_not_matter_and_seeds_do() -> None:
@@ -218,48 +208,42 @@ def test_order_of_rows_does_not_matter_and_seeds_do() -> None:
     )
     first = fitted(runs)
     again = fitted(runs.sample(frac=1, random_state=1))
-    pd.testing.assert_frame_equal(first.parameters, again.parameters)
-    pd.testing.assert_frame_equal(first.forecast, again.forecast)
-    other = fitted(runs, seed=1).parameters
-    assert (other["floor"] == first.parameters["floor"]).all()
-    assert (other["floor_low"] != first.parameters["floor_low"]).any()
+    pd.testing.assert_frame_equal(first, again)
+    other = fitted(runs, seed=1)
+    assert (other["floor"] == first["floor"]).all()
+    assert (other["floor_low"] != first["floor_low"]).any()
 
 
 def test_learners_of_a_data_set_share_their_draws() -> None:
     """Equal curves get equal intervals, whatever else is fitted with them."""
     errors = noisy(np.random.default_rng(0))
     both = pd.concat([runs_of(errors, learner="a"), runs_of(errors, learner="b")])
-    fits = fitted(pd.concat([both, runs_of(errors * 2, dataset="e")])).parameters
+    fits = fitted(pd.concat([both, runs_of(errors * 2, dataset="e")]))
     bounds = ["floor_low", "floor_high", "exponent_low", "exponent_high"]
     assert (fits.loc[0, bounds] == fits.loc[1, bounds]).all()
-    alone = fitted(runs_of(errors, learner="b")).parameters
+    alone = fitted(runs_of(errors, learner="b"))
     assert (fits.loc[1, bounds] == alone.loc[0, bounds]).all()
 
 
 def test_fewer_than_four_m_are_not_fitted() -> None:
-    """Three points determine the curve whatever the data: no parameters and no forecast."""
-    fits = fitted(runs_of(noisy(np.random.default_rng(0))[:3], M[:3]))
-    row = fits.parameters.iloc[0]
+    """Three points determine the curve whatever the data: no parameters."""
+    row = fitted(runs_of(noisy(np.random.default_rng(0))[:3], M[:3])).iloc[0]
     assert row["status"] == "too few points"
     assert row[["amplitude", "exponent", "floor", "floor_low", "log_rmse"]].isna().all()
-    assert fits.forecast.empty
-    assert list(fits.forecast) == FORECAST_COLUMNS
 
 
 def test_errors_that_rise_have_no_exponent() -> None:
-    """A rising curve is a constant: exponent 0, no floor, and a forecast that stays level."""
+    """A rising curve is a constant: exponent 0 and no floor."""
     errors = np.linspace(0.2, 0.3, len(M))[:, None] * np.ones(3)
-    fits = fitted(runs_of(errors))
-    row = fits.parameters.iloc[0]
+    row = fitted(runs_of(errors)).iloc[0]
     assert (row["status"], row["exponent"], row["floor"]) == ("not decreasing", 0, 0)
-    assert fits.forecast["predicted"].nunique() == 1
     assert 0.2 <= row["amplitude"] <= 0.3
 
 
 def test_a_pure_power_law_has_its_floor_at_zero() -> None:
     """A straight line in the logarithms has nothing to level off to."""
     errors = power_law(M, 2.0, 0.4, 0.0)[:, None] * np.array([0.999, 1.0, 1.001])
-    row = fitted(runs_of(errors)).parameters.iloc[0]
+    row = fitted(runs_of(errors)).iloc[0]
     assert row["status"] == "floor at zero"
     assert row["exponent"] == pytest.approx(0.4, rel=1e-3)
 
@@ -269,18 +253,16 @@ def test_a_floor_that_could_be_anywhere_is_said_to_be_unknown() -> None:
     random = np.random.default_rng(0)
     m = np.array([1000, 1300, 1700, 2200, 2900])
     errors = power_law(m, 1.0, 0.3, 0.0)[:, None] * np.exp(0.1 * random.normal(size=(5, 5)))
-    row = fitted(runs_of(errors, m)).parameters.iloc[0]
+    row = fitted(runs_of(errors, m)).iloc[0]
     assert row["status"] == "floor not identified"
     assert row["floor_low"] == 0
 
 
 def test_one_repeat_has_a_fit_without_intervals() -> None:
     """Parameters can be had from one repeat, their uncertainty can't."""
-    fits = fitted(runs_of(power_law(M, **TRUE)[:, None]))
-    row = fits.parameters.iloc[0]
+    row = fitted(runs_of(power_law(M, **TRUE)[:, None])).iloc[0]
     assert row["floor"] == pytest.approx(0.1, rel=1e-3)
     assert row[["floor_low", "floor_high", "exponent_low"]].isna().all()
-    assert fits.forecast[["low", "high"]].isna().all(axis=None)
     assert row["status"] == "converged"
 
 
@@ -289,9 +271,8 @@ def test_errors_of_zero_do_no_harm(zeros: int) -> None:
     """A learner that makes no errors at some m, or at any, still gets finite numbers."""
     errors = power_law(M, 2.0, 0.5, 0.0)[:, None] * np.array([0.9, 1.0, 1.1])
     errors[len(M) - zeros :] = 0.0
-    fits = fitted(runs_of(errors))
-    assert np.isfinite(fits.parameters[["amplitude", "exponent", "floor"]].to_numpy(float)).all()
-    assert np.isfinite(fits.forecast[["predicted", "low", "high"]].to_numpy(float)).all()
+    laws = fitted(runs_of(errors))
+    assert np.isfinite(laws[["amplitude", "exponent", "floor"]].to_numpy(float)).all()
 
 
 def test_replicates_vary_as_student_t_says() -> None:
@@ -315,30 +296,20 @@ def test_intervals_cover_the_truth() -> None:
     """
     random = np.random.default_rng(11)
     truth, covered, widths = [TRUE["floor"], TRUE["exponent"]], [], []
-    beyond = power_law(np.array([4 * M[-1]]), **TRUE)[0]
     for study in range(100):
-        fits = fitted(runs_of(noisy(random)), bootstrap=200, seed=study)
-        row, last = fits.parameters.iloc[0], fits.forecast.iloc[-1]
-        low = np.array([row["floor_low"], row["exponent_low"], last["low"]])
-        high = np.array([row["floor_high"], row["exponent_high"], last["high"]])
-        covered.append((low <= [*truth, beyond]) & ([*truth, beyond] <= high))
+        row = fitted(runs_of(noisy(random)), bootstrap=200, seed=study).iloc[0]
+        low = np.array([row["floor_low"], row["exponent_low"]])
+        high = np.array([row["floor_high"], row["exponent_high"]])
+        covered.append((low <= truth) & (truth <= high))
         widths.append(high - low)
     assert (np.mean(covered, axis=0) >= 0.88).all()
-    assert (np.median(widths, axis=0) < [0.03, 0.3, 0.03]).all()
+    assert (np.median(widths, axis=0) < [0.03, 0.3]).all()
 
 
-def test_a_curve_that_bends_away_from_the_law_is_not_forecast() -> None:
-    """A curve that falls faster and faster misses its end: said so, and no row beyond the data."""
+def test_a_curve_that_bends_away_from_the_law_misses_its_end() -> None:
+    """A curve that falls faster and faster doesn't follow the law, and that is said."""
     m = np.array([125, 250, 500, 1000, 2000, 4000, 8000])
     random = np.random.default_rng(3)
     bending = 0.3 * np.exp(-((np.log(m / 125) / 3.5) ** 2))
-    rows = [
-        {"dataset": "d", "learner": "bends", "m": size, "repeat": repeat,
-         "test_error": error * np.exp(0.01 * random.normal())}
-        for size, error in zip(m, bending, strict=True)
-        for repeat in range(5)
-    ]  # fmt: skip
-    fitted = fit_curves(pd.DataFrame(rows), level=0.95, bootstrap=200, seed=1)
-    assert fitted.parameters["status"].tolist() == ["misses the end"]
-    assert fitted.forecast["m"].max() == 8000
-    assert fitted.forecast["measured"].all()
+    errors = bending[:, None] * np.exp(0.01 * random.normal(size=(len(m), 5)))
+    assert fitted(runs_of(errors, m))["status"].tolist() == ["misses the end"]

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import synthetic_study
 import typst
@@ -19,13 +20,15 @@ from hypothesis import strategies as st
 
 from takeoff import facts, figures, paper, prose, typeset, views, wording
 from takeoff.errors import TakeoffError
+from takeoff.evidence import MEMBERS
 from takeoff.facts import Results
+from takeoff.families import SEPARABLE
 from takeoff.study import load_study
 
 REPORTS = Path(__file__).parents[1] / "reports"
 CLAIMS = ("plateau", "bigger_is_better", "keeps_improving", "unclear_when_small")
 FIGURES = (
-    *("learning_curves", "fitted_curves", "last_doublings", "differences", "agreement"),
+    *("learning_curves", "forecasts", "held_out", "last_doublings", "differences", "agreement"),
     "cost",
 )
 NASTY = [
@@ -100,7 +103,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     titles = {name: sheet["title"] for name, sheet in some.sheets.items()}
     for name, figure in {
         "learning_curves": figures.learning_curves(some.curves, learners, titles),
-        "fitted_curves": figures.fitted_curves(some.curves, some.forecast, learners, titles),
+        "forecasts": figures.forecasts(some.curves, some.forecast, learners, titles),
+        "held_out": figures.held_out(some.held_out, learners, titles),
         "last_doublings": figures.last_doublings(some.last_doublings, learners, titles, 0.05),
         "differences": figures.differences(some.differences, learners, titles),
         "agreement": figures.agreement(some.agreement, titles, 2),
@@ -116,7 +120,7 @@ def test_same_results_give_the_same_bytes(report: Path) -> None:
     """Two renders into different folders are equal, file by file, and name no folder."""
     other = report.parent / "elsewhere" / "two"
     files = sorted(path.relative_to(report) for path in report.rglob("*") if path.is_file())
-    assert len(files) == 3 + 6 + len(paper.TABLES)
+    assert len(files) == 3 + 7 + len(paper.TABLES)
     for file in files:
         content = (report / file).read_bytes()
         assert content == (other / file).read_bytes(), file
@@ -127,8 +131,8 @@ def test_same_results_give_the_same_bytes(report: Path) -> None:
 def test_page_has_every_figure_and_loads_nothing(report: Path) -> None:
     """Each figure is an SVG within the page; nothing is fetched; the file is small."""
     page = (report / "report.html").read_text()
-    assert page.count("<svg ") == 6
-    assert page.count('role="img" aria-label="') == 6
+    assert page.count("<svg ") == 7
+    assert page.count('role="img" aria-label="') == 7
     assert not re.search(r"(?:src|srcset|data)=[\"']?(?:https?:)?//", page)
     assert not re.search(r"<link|@import|url\(\s*[\"']?(?:https?:|//|data:)", page)
     assert len(page.encode()) < 400_000
@@ -197,7 +201,7 @@ def test_figures_of_an_older_paper_go(report: Path, drawn: Path, tmp_path: Path)
     some = synthetic_study.results(synthetic_study.config(claims=["plateau"]))
     paper.render(some, drawn, REPORTS, out)
     names = {path.stem for path in (out / "figures").iterdir()}
-    assert names == {"learning_curves", "fitted_curves", "last_doublings", "cost"}
+    assert names == {"learning_curves", "forecasts", "held_out", "last_doublings", "cost"}
 
 
 # What the text says
@@ -268,6 +272,119 @@ def test_a_study_may_ask_its_own_question(drawn: Path, tmp_path: Path) -> None:
     study = dict(results().study) | {"question": "Shall we label another thousand mails?"}
     text = read(replace(results(), study=study), drawn, tmp_path / "work")
     assert text.count("Shall we label another thousand mails?") == 2
+
+
+# Forecasts and what they are worth
+
+
+def trust(text: str) -> str:
+    """The section on the held-out octave."""
+    return text[text.rindex("How far these forecasts can be trusted") :].split(" 4.3 ")[0]
+
+
+def held_out(inside: int, off: float, last_value: float) -> pd.DataFrame:
+    """The held-out octave of the synthetic study with so many rows inside, and these errors."""
+    rows = results().held_out.copy()
+    rows["inside"] = [i < inside for i in range(len(rows))]
+    rows["predicted"], rows["last_value"] = rows["measured"] + off, rows["measured"] + last_value
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("inside", "off", "last_value", "says", "never"),
+    [
+        (12, 0.01, 0.02, "Each of the 12 held-out means lies", "narrow"),
+        (11, 0.01, 0.02, "Of the 12 held-out means, 11 lie within", "narrow"),
+        (1, 0.01, 0.02, "Of the 12 held-out means, one lies within", "no less"),
+        (0, 0.01, 0.02, "Not one of the 12 held-out means lies within", "no less"),
+        (6, 0.01, 0.02, "they are too narrow", "no less"),
+        (12, 0.01, 0.02, "went on in a way that could be foretold", "better not"),
+        (12, 0.02, 0.02, "neither better nor worse than not", "foretold"),
+        (12, 0.03, 0.02, "it would have been better not to continue", "foretold"),
+    ],
+)
+def test_text_follows_the_held_out_octave(
+    inside: int, off: float, last_value: float, says: str, never: str, drawn: Path, tmp_path: Path
+) -> None:
+    """Coverage and gain over the last value have their words, good or bad."""
+    some = replace(results(), held_out=held_out(inside, off, last_value))
+    text = read(some, drawn, tmp_path / "work")
+    assert tidy(text) == []
+    assert says in trust(text) and never not in trust(text)
+
+
+@pytest.mark.parametrize(("inside", "where"), [(True, "within"), (False, "outside")])
+def test_one_held_out_mean_is_one(inside: bool, where: str, drawn: Path, tmp_path: Path) -> None:
+    """A single held-out mean makes a sentence, and no table."""
+    some = replace(results(), held_out=held_out(12, 0.01, 0.02).iloc[:1].assign(inside=inside))
+    text = read(some, drawn, tmp_path / "work")
+    assert f"The only held-out mean lies {where} the 90% interval" in trust(text)
+    assert "Within the interval" not in text
+
+
+def test_nothing_held_out_is_said(drawn: Path, tmp_path: Path) -> None:
+    """Without a curve to check, the text says that nothing was."""
+    some = replace(results(), held_out=results().held_out.iloc[:0])
+    text = read(some, drawn, tmp_path / "work")
+    assert tidy(text) == []
+    assert "nothing here shows how far" in trust(text)
+
+
+def test_the_data_set_that_does_badly_is_named(drawn: Path, tmp_path: Path) -> None:
+    """Good overall, bad on one data set: the one is told apart."""
+    rows = held_out(12, 0.001, 0.05)
+    fashion = rows["dataset"] == "fashion_mnist"
+    rows.loc[fashion, "last_value"] = rows.loc[fashion, "measured"]
+    text = read(replace(results(), held_out=rows), drawn, tmp_path / "work")
+    assert "On Fashion-MNIST alone, the last error was the better forecast." in trust(text)
+    assert "On Spam alone" not in trust(text)
+
+
+@pytest.mark.parametrize("shape", ["flat", "stuck", "dipping", "peaking", "increasing",
+                                   "non-monotone", "too short"])  # fmt: skip
+def test_ill_behaved_curves_are_named(shape: str, drawn: Path, tmp_path: Path) -> None:
+    """Learner and data set of a curve that doesn't simply fall are told, under its shape."""
+    forecast = results().forecast.copy()
+    own = (forecast["dataset"] == "spam") & (forecast["learner"] == "mlp_small")
+    forecast.loc[own, "shape"] = shape
+    text = read(replace(results(), forecast=forecast), drawn, tmp_path / "work")
+    assert tidy(text) == []
+    assert ": the small network on Spam." in text
+    assert "Every curve falls" not in text
+
+
+def test_curves_that_fall_are_said_to(drawn: Path, tmp_path: Path) -> None:
+    """Without an ill-behaved curve there is no list of them."""
+    forecast = results().forecast.assign(shape="decreasing")
+    text = read(replace(results(), forecast=forecast), drawn, tmp_path / "work")
+    assert "Every curve falls from end to end" in text
+
+
+@pytest.mark.parametrize(
+    ("family", "status", "says"),
+    [
+        ("pow4", "converged", "From the course of its curve,"),
+        ("last_value", "not extrapolated", "Nothing foretold the course of its curve better"),
+        ("last_value", "too few points", "Its curve has too few points for a forecast"),
+        ("m4", "at a bound", "power law below guessing (at a bound)"),
+    ],
+)
+def test_text_says_what_a_forecast_rests_on(
+    family: str, status: str, says: str, drawn: Path, tmp_path: Path
+) -> None:
+    """A forecast that is only the last error isn't sold as more."""
+    forecast = results().forecast.assign(family=family, status=status)
+    text = read(replace(results(), forecast=forecast), drawn, tmp_path / "work")
+    assert tidy(text) == []
+    assert says in text
+    assert ("is expected" in text[: text.index("Introduction")]) == (family != "last_value")
+
+
+def test_every_family_has_its_words() -> None:
+    """Whatever the average may rest on, and every shape, is known to the templates."""
+    words = (REPORTS / "words.typ.j2").read_text()
+    for name in {*(family for family, _ in MEMBERS), *SEPARABLE}:
+        assert f'"{name}": "' in words
 
 
 # Failing loudly

@@ -79,20 +79,21 @@ def train_curve(chosen: argparse.Namespace) -> None:
 
 
 def fit_curves(chosen: argparse.Namespace) -> None:
-    """Average the repeats and fit a power law with a floor to every curve."""
-    from takeoff import fits
+    """Average the repeats; describe every curve by a law, forecast it, and hold out its end."""
+    from takeoff import fits, forecasts
     from takeoff.files import write_csv
     from takeoff.runs import read_runs
 
     settings = chosen.settings
     runs = read_runs(chosen.runs, settings["design"])
     level = settings["level"]
-    fitted = fits.fit_curves(
-        runs, level=level, bootstrap=settings["bootstrap"], seed=settings["seed"]
-    )
-    write_csv(chosen.out / "curves.csv", fits.summarise(runs, level))
-    write_csv(chosen.out / "fits.csv", fitted.parameters)
-    write_csv(chosen.out / "forecast.csv", fitted.forecast)
+    curves = fits.summarise(runs, level)
+    laws = fits.fit_laws(runs, level=level, bootstrap=settings["bootstrap"], seed=settings["seed"])
+    write_csv(chosen.out / "curves.csv", curves)
+    write_csv(chosen.out / "fits.csv", laws)
+    ahead = settings["forecast_level"]
+    write_csv(chosen.out / "forecast.csv", forecasts.forecast_curves(curves, level=ahead))
+    write_csv(chosen.out / "held_out.csv", forecasts.hold_out(curves, level=ahead))
 
 
 def fit(chosen: argparse.Namespace) -> None:
@@ -147,7 +148,8 @@ def plot_figures(chosen: argparse.Namespace) -> None:
     reductions = tables["last_doublings"]
     drawn = {
         "learning_curves": figures.learning_curves(curves, learners, titles, bayes),
-        "fitted_curves": figures.fitted_curves(curves, forecast, learners, titles),
+        "forecasts": figures.forecasts(curves, forecast, learners, titles),
+        "held_out": figures.held_out(tables["held_out"], learners, titles),
         "last_doublings": figures.last_doublings(reductions, learners, titles, claims["margin"]),
         "differences": figures.differences(tables["differences"], learners, titles),
         "agreement": figures.agreement(tables["agreement"], titles, claims["small_m"]),
@@ -172,6 +174,7 @@ def render_report(chosen: argparse.Namespace) -> None:
         curves=read_csv(folder / "fits/curves.csv"),
         fits=read_csv(folder / "fits/fits.csv"),
         forecast=read_csv(folder / "fits/forecast.csv"),
+        held_out=read_csv(folder / "fits/held_out.csv"),
         last_doublings=read_csv(folder / "claims/last_doublings.csv"),
         differences=read_csv(folder / "claims/differences.csv"),
         agreement=read_csv(folder / "claims/agreement.csv"),

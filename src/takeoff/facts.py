@@ -17,11 +17,16 @@ import numpy as np
 
 from takeoff import wording
 from takeoff.errors import TakeoffError
+from takeoff.forecasts import AHEAD, score
 
 if TYPE_CHECKING:
     import pandas as pd
 
-AHEAD = {"twice": 2, "four_times": 4}  # how far beyond the largest m the paper looks
+MEANS = {  # of a `forecasts.Score`, and where they come from in the table
+    "error": "|predicted - measured|",
+    "last_value_error": "|last_value - measured|",
+    "width": "high - low",
+}
 VERDICTS = ("supported", "refuted", "undecided")
 
 
@@ -35,7 +40,9 @@ class Results:
         sheets: Per data set, `Dataset.sheet()`.
         runs: A row per cell.
         curves: `fits.summarise`.
-        fits, forecast: `fits.fit_curves`: its `parameters` and `forecast`.
+        fits: `fits.fit_laws`.
+        forecast: `forecasts.forecast_curves`.
+        held_out: `forecasts.hold_out`.
         last_doublings, differences, agreement, claims: `claims.check`.
     """
 
@@ -45,6 +52,7 @@ class Results:
     curves: pd.DataFrame
     fits: pd.DataFrame
     forecast: pd.DataFrame
+    held_out: pd.DataFrame
     last_doublings: pd.DataFrame
     differences: pd.DataFrame
     agreement: pd.DataFrame
@@ -124,8 +132,9 @@ class Facts:
 def build(results: Results) -> Facts:
     """All facts about a study's results."""
     about = (_study, _data_sets, _learners)
-    measured = (_chosen, _errors, _fits, _forecasts, _reductions, _agreement, _differences)
-    return Facts(fact for group in (*about, *measured, _claims) for fact in group(results))
+    measured = (_chosen, _errors, _fits, _reductions, _agreement, _differences)
+    ahead = (_forecasts, _held_out)
+    return Facts(fact for group in (*about, *measured, *ahead, _claims) for fact in group(results))
 
 
 # One fact
@@ -223,9 +232,11 @@ def _study(results: Results) -> Iterator[Fact]:
     shown = wording.between(*map(wording.count, (repeats[0], repeats[-1])))
     shown = shown if len(repeats) > 1 else wording.count(repeats[0])
     yield _text("study.repeats", shown, (config, "datasets: repeats"))
-    level = study["statistics"]["level"]
     plain = wording.plain_percent
-    yield _fact("study.level", level, plain, "share", (config, "statistics.level"))
+    for key in ("level", "forecast_level"):
+        source = (config, f"statistics.{key}")
+        yield _fact(f"study.{key}", study["statistics"][key], plain, "share", source)
+    level = study["statistics"]["level"]
     yield _fact("study.one_sided", (1 - level) / 2, plain, "share", (config, "statistics.level"))
     bootstrap = study["statistics"]["bootstrap"]
     yield _count("study.bootstrap", bootstrap, (config, "statistics.bootstrap"))
@@ -337,24 +348,32 @@ def _fits(results: Results) -> Iterator[Fact]:
 
 
 def _forecasts(results: Results) -> Iterator[Fact]:
-    """Predicted errors at multiples of each curve's own largest m, as far as the forecast goes."""
+    """Expected errors at multiples of each curve's own largest m."""
     for (dataset, learner), rows in results.forecast.groupby(["dataset", "learner"], sort=True):
-        rows = rows.sort_values("m")
-        largest = float(rows.loc[rows["measured"].astype(bool), "m"].max())
-        for word, factor in AHEAD.items():
-            m = factor * largest
-            if m > float(rows["m"].iloc[-1]) * (1 + 1e-9):
-                continue
+        multiples = rows["m"] / rows["m"].min()
+        for word, multiple in AHEAD.items():
+            row = rows[np.isclose(multiples, multiple)].iloc[0]
             name = f"{dataset}.{learner}.{word}"
-            source = ("fits/forecast.csv", f"{dataset}, {learner}, m = {m:.0f} (interpolated)")
-            value, low, high = (_at(rows, column, m) for column in ("predicted", "low", "high"))
-            yield _share(f"{name}.error", value, source, (low, high))
-            yield _count(f"{name}.m", m, source)
+            source = ("fits/forecast.csv", f"{dataset}, {learner}, m = {row['m']:.0f}")
+            yield _share(f"{name}.error", row["predicted"], source, _ends(row))
+            yield _count(f"{name}.m", row["m"], source)
 
 
-def _at(rows: pd.DataFrame, column: str, m: float) -> float:
-    """A forecast column at m, interpolated along log m."""
-    return float(np.interp(math.log(m), np.log(rows["m"].to_numpy(dtype=float)), rows[column]))
+def _held_out(results: Results) -> Iterator[Fact]:
+    """How the forecasts of the last octave did, in each data set and in all."""
+    level = results.study["statistics"]["forecast_level"]
+    groups = [("study", results.held_out), *results.held_out.groupby("dataset", sort=True)]
+    for name, rows in groups:
+        if rows.empty:
+            continue
+        found = score(rows, level)
+        source = ("fits/held_out.csv", "all rows" if name == "study" else f"{name}")
+        for key in ("curves", "points", "inside"):
+            yield _count(f"{name}.held_out.{key}", getattr(found, key), source)
+        yield _share(f"{name}.held_out.share_inside", found.inside / found.points, source)
+        for key, of in MEANS.items():
+            where = (source[0], f"{source[1]}: mean of {of}")
+            yield _points(f"{name}.held_out.{key}", getattr(found, key), where, (None, None))
 
 
 def _reductions(results: Results) -> Iterator[Fact]:

@@ -37,6 +37,7 @@ TICK_STEPS: Sequence[Sequence[float]] = (  # from sparse to dense, within a deca
     (1, 1.5, 2, 3, 5, 7),
     (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8),
 )
+ASIDE = 1.14  # between two intervals at the same m, as a factor of m
 VERDICTS = {  # shape and fill, so that no verdict is told by colour alone
     "supported": ("o", True, "as claimed"),
     "undecided": ("o", False, "undecided"),
@@ -103,14 +104,16 @@ def learning_curves(
 
 
 @_styled
-def fitted_curves(
+def forecasts(
     curves: pd.DataFrame, forecast: pd.DataFrame, learners: Learners, titles: Titles
 ) -> Figure:
-    """Fitted curves through the measured errors, and where they lead beyond the measured m.
+    """Measured errors, and where the curves are expected to lead beyond the measured m.
+
+    Intervals stand side by side at the ends of the forecasts: as bands they would hide each other.
 
     Args:
         curves: dataset, learner, m, test_error.
-        forecast: dataset, learner, m, measured, predicted, low, high.
+        forecast: dataset, learner, m, predicted, low, high, from the largest m measured on.
         learners: Order of the legend, and what decides the looks.
         titles: The data sets, in order.
     """
@@ -118,24 +121,69 @@ def fitted_curves(
     for dataset, ax in axes.items():
         rows = curves[curves["dataset"] == dataset]
         ahead = forecast[forecast["dataset"] == dataset]
-        for name, look, curve in _by_learner(rows, learners):
+        ends = ahead.sort_values("m").groupby("learner").tail(1)
+        for i, (name, look, curve) in enumerate(_by_learner(rows, learners)):
             gid = f"{name}:{dataset}"
-            ax.plot(curve["m"], curve["test_error"], ls="none", marker=look.marker,
-                    color=look.colour, gid=f"{gid}:points")  # fmt: skip
-            _fit(ax, ahead[ahead["learner"] == name].sort_values("m"), look, gid)
-        _error_axis(ax, rows["test_error"].tolist() + ahead["predicted"].tolist())
+            ax.plot(curve["m"], curve["test_error"], marker=look.marker, color=look.colour,
+                    lw=1.1, gid=f"{gid}:points")  # fmt: skip
+            _ahead(ax, ahead[ahead["learner"] == name].sort_values("m"), look, gid, ASIDE**i)
+        lowest = ends["low"].clip(lower=ends["predicted"] / 3)  # below it, they leave the panel
+        shown = (rows["test_error"], ahead["predicted"], ends["high"], lowest)
+        _error_axis(ax, [value for values in shown for value in values])
         _m_axis(ax, [*rows["m"], *(ahead["m"].max() for _ in range(len(ahead) > 0))])
     _label_left(axes, "test error")
     _learner_legend(figure, learners, lines=False)
     return figure
 
 
-def _fit(ax: Axes, fit: pd.DataFrame, look: Look, gid: str) -> None:
-    measured, ahead = fit[fit["measured"]], fit[fit["m"] >= fit.loc[fit["measured"], "m"].max()]
-    ax.plot(measured["m"], measured["predicted"], color=look.colour, lw=1.1, gid=f"{gid}:fit")
+def _ahead(ax: Axes, ahead: pd.DataFrame, look: Look, gid: str, aside: float) -> None:
+    """A forecast as a dashed line, and its interval at the end, set aside by this factor of m."""
+    if ahead.empty:
+        return
     ax.plot(ahead["m"], ahead["predicted"], color=look.colour, lw=1.3, ls=(0, (2.5, 1.5)),
             gid=f"{gid}:forecast")  # fmt: skip
-    _band(ax, ahead, look, f"{gid}:band")
+    last = ahead.iloc[-1]
+    m = ASIDE * aside * last["m"]
+    ax.plot([m, m], [last["low"], last["high"]], color=look.colour, lw=1.4, gid=f"{gid}:interval")
+    ax.plot([m], [last["predicted"]], marker="_", ms=5, mew=1.4, color=look.colour,
+            gid=f"{gid}:end")  # fmt: skip
+
+
+@_styled
+def held_out(late: pd.DataFrame, learners: Learners, titles: Titles) -> Figure:
+    """The last error of every curve: as it was forecast from half the labels, and as measured.
+
+    Args:
+        late: dataset, learner, m, measured, predicted, low, high, last_value (shares); of several
+            m of a curve the largest is shown.
+        learners: Rows, from top to bottom.
+        titles: The data sets, in order.
+    """
+    look, names = looks(learners), [learner["name"] for learner in learners]
+    height = _rows_height(len(learners)) + 0.25
+    figure, axes = _panels(titles, height=height, share_y=True, legend_rows=1)
+    for dataset, ax in axes.items():
+        own = late[late["dataset"] == dataset].sort_values("m").groupby("learner").tail(1)
+        for _, row in own.iterrows():
+            name, y = row["learner"], names.index(row["learner"])
+            _whisker(ax, y, row, "predicted", look[name], f"{name}:{dataset}")
+            for value in _SEEN:
+                ax.plot([100 * row[value]], [y], gid=f"{name}:{dataset}:{value}", **_SEEN[value])
+        ax.set_xlabel("test error")
+        ax.xaxis.set_major_locator(MaxNLocator(5))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{_signed(x)}%"))
+    _row_labels(axes, [clean(learner["label"]) for learner in learners])
+    forecast = Line2D([], [], color=INK, marker="o", ms=5.6, mew=0, lw=1.4)
+    handles = [forecast, *(Line2D([], [], **_SEEN[value]) for value in _SEEN)]
+    labels = ["forecast from half the labels", "then measured", "last error it knew"]
+    _legend(figure, handles, labels, columns=3)
+    return figure
+
+
+_SEEN: Mapping[str, dict[str, Any]] = {  # told apart from a forecast by shape
+    "measured": {"ls": "none", "marker": "|", "ms": 11, "mew": 1.8, "color": INK},
+    "last_value": {"ls": "none", "marker": "o", "ms": 5, "mew": 1.1, "mfc": "none", "color": INK},
+}
 
 
 @_styled

@@ -1,13 +1,13 @@
 """Learning curves from runs: means with intervals, and a power law with a floor.
 
 A *curve* is the test error of one learner on one data set as a function of m, the number of
-labelled examples. The model of a curve is
+labelled examples. What was measured of it is described by a law,
 
     error(m) = floor + amplitude * m ** -exponent
 
 with the floor in units of the error (a fraction of the test set), the exponent a pure number, and
 the amplitude in units of the error times m ** exponent: what lies above the floor, extrapolated
-to m = 1.
+to m = 1. What lies beyond the largest m is not read off this law: see `takeoff.forecasts`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ CANDIDATES = 80  # floors tried in the first pass
 ROUNDS = 12  # of refinement; each looks at a quarter of the range before it
 POINTS_NEEDED = 4  # three parameters, and one point to contradict them
 PRIOR_REPEATS = 5  # weight of the pooled standard error, see `shrunken_se`
-MISSES = "misses the end"
 CLOSE = 0.01  # a relative distance from the last error that is never called a miss
 NEAR_LAST = 0.9  # a floor that may be this fraction of the last error isn't known
 
@@ -45,7 +44,6 @@ FIT_COLUMNS = [
     *(f"{name}{end}" for name in PARAMETERS for end in ("", "_low", "_high")),
     *("log_rmse", "status"),
 ]
-FORECAST_COLUMNS = ["dataset", "learner", "m", "measured", "predicted", "low", "high"]
 
 
 @dataclass(frozen=True)
@@ -66,22 +64,6 @@ class PowerLaw:
         """The error at each m: [M] -> [B, M]."""
         powers = np.exp(-self.exponent[:, None] * np.log(m))
         return self.floor[:, None] + self.amplitude[:, None] * powers
-
-
-@dataclass(frozen=True)
-class Fits:
-    """What `fit_curves` returns.
-
-    Attributes:
-        parameters: A row per curve: dataset, learner, points, m_min, m_max, then amplitude,
-            exponent and floor, each followed by its interval (`_low`, `_high`), log_rmse
-            (root mean square of the natural logarithm of error / fit) and status.
-        forecast: dataset, learner, m, measured (m lies in the measured range), predicted, low,
-            high (test error); no rows for curves without a fit.
-    """
-
-    parameters: pd.DataFrame
-    forecast: pd.DataFrame
 
 
 def summarise(runs: pd.DataFrame, level: float) -> pd.DataFrame:
@@ -315,31 +297,22 @@ def resampled(errors: Floats, weights: Floats, spreads: Floats) -> Floats:
     return replicates
 
 
-def fit_curves(
-    runs: pd.DataFrame,
-    *,
-    level: float,
-    bootstrap: int,
-    seed: int,
-    reach: float = 4.0,
-    steps: int = 60,
-) -> Fits:
-    """Fit every curve and forecast it beyond the largest m measured.
+def fit_laws(runs: pd.DataFrame, *, level: float, bootstrap: int, seed: int) -> pd.DataFrame:
+    """Fit the law to every curve.
 
     Intervals are percentiles over bootstrap replicates (see `resampled`), each refitted with the
     weights of the original fit; NaN with one repeat. They say how far the repeats let the
-    parameters vary *if the curve follows the model*; whether it keeps following it beyond the data
-    they can't say. In simulated studies with a floor, 95 % intervals from three to ten repeats
-    cover 92 to 97 %. Where the true floor is zero, at the bound, the bootstrap is known to fail
-    (Andrews 2000): the floor's interval covers 95 % or more, those of the exponent and
-    of the forecast only 83 to 91 %.
+    parameters vary *if the curve follows the law*. In simulated studies with a floor, 95 %
+    intervals from three to ten repeats cover 92 to 97 %. Where the true floor is zero, at the
+    bound, the bootstrap is known to fail (Andrews 2000): the floor's interval covers 95 % or more,
+    that of the exponent only 83 to 91 %.
 
     The status of a curve is the first of these that holds:
 
-    - "too few points": fewer than four different m. No fit: NaN, and no forecast.
+    - "too few points": fewer than four different m. No fit: NaN.
     - "not decreasing": the errors don't fall with m. Exponent and floor are 0.
     - "misses the end": at the largest m the law lies outside the t interval of the measured mean,
-      and off it by more than 1 %. The curve does not follow the law there, so it isn't forecast.
+      and off it by more than 1 %. The curve does not follow the law there.
     - "floor not identified": the floor's interval reaches from 0 to near the last fitted error.
     - "floor at zero": the best floor is the bound.
     - "converged".
@@ -349,28 +322,22 @@ def fit_curves(
         level: Of the intervals, such as 0.95.
         bootstrap: Number of replicates.
         seed: Equal seeds give equal results. A data set's draws don't depend on the others.
-        reach: The forecast goes to this many times the largest m.
-        steps: Number of m in the forecast, evenly spaced on a logarithmic scale.
+
+    Returns:
+        A row per curve: dataset, learner, points, m_min, m_max, then amplitude, exponent and
+        floor, each followed by its interval (`_low`, `_high`), log_rmse (root mean square of the
+        natural logarithm of error / fit) and status.
 
     Raises:
         TakeoffError: The runs of a curve have gaps or duplicates, or learners of one data set
             have different repeats.
     """
-    parameters: list[dict[str, Any]] = []
-    forecasts: list[pd.DataFrame] = []
     tails = [(1 - level) / 2, (1 + level) / 2]
-    for names, table, draws in _paired_curves(runs, bootstrap, seed):
-        replicates = _fit_replicates(table, *draws)
-        parameters.append(names | _parameter_row(table, replicates, tails))
-        if replicates is not None:
-            misses = parameters[-1]["status"] == MISSES
-            m = _forecast_m(table, 1.0 if misses else reach, steps)
-            forecasts.append(_forecast(names, m, table.index[-1], replicates, tails))
-    forecast = pd.concat(forecasts, ignore_index=True) if forecasts else pd.DataFrame()
-    return Fits(
-        pd.DataFrame(parameters, columns=FIT_COLUMNS),
-        forecast.reindex(columns=FORECAST_COLUMNS),
-    )
+    rows = [
+        names | _parameter_row(table, _fit_replicates(table, *draws), tails)
+        for names, table, draws in _paired_curves(runs, bootstrap, seed)
+    ]
+    return pd.DataFrame(rows, columns=FIT_COLUMNS)
 
 
 def _paired_curves(
@@ -446,35 +413,19 @@ def _log_rmse(errors: Floats, fitted: Floats) -> float:
     return float(np.sqrt(np.mean(np.log(errors[known] / fitted[known]) ** 2)))
 
 
-def _percentiles(values: Floats, tails: list[float]) -> tuple[Any, Any]:
-    """Percentiles over the replicates, all but the first, along the first axis."""
+def _percentiles(values: Floats, tails: list[float]) -> tuple[float, float]:
+    """Percentiles over the replicates: all but the first of the [1 + B] values."""
     if len(values) == 1:
-        unknown = values[0] * np.nan
-        return unknown, unknown
-    low, high = np.quantile(values[1:], tails, axis=0)
-    return low, high
+        return float("nan"), float("nan")
+    low, high = np.quantile(values[1:], tails)
+    return float(low), float(high)
 
 
 def _status(row: dict[str, Any], last: float, misses: bool) -> str:
     if row["exponent"] == 0:
         return "not decreasing"
     if misses:
-        return MISSES
+        return "misses the end"
     if row["floor_low"] == 0 and row["floor_high"] >= NEAR_LAST * last:
         return "floor not identified"
     return "floor at zero" if row["floor"] == 0 else "converged"
-
-
-def _forecast_m(table: pd.DataFrame, reach: float, steps: int) -> Floats:
-    """From the smallest m to `reach` times the largest, and the largest itself."""
-    smallest, largest = float(table.index[0]), float(table.index[-1])
-    return np.unique(np.append(np.geomspace(smallest, reach * largest, steps), largest))
-
-
-def _forecast(
-    names: dict[str, Any], m: Floats, m_max: float, fits: PowerLaw, tails: list[float]
-) -> pd.DataFrame:
-    errors = fits.error(m)
-    low, high = _percentiles(errors, tails)
-    values = {"m": m, "measured": m <= m_max, "predicted": errors[0], "low": low, "high": high}
-    return pd.DataFrame(names | values)

@@ -24,7 +24,10 @@ from takeoff.looks import looks
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLES = ("curves", "fits", "last_doublings", "differences", "agreement")
+TABLES = (
+    *("curves", "fits", "forecast", "held_out"),
+    *("last_doublings", "differences", "agreement"),
+)
 TYPST_FILES = ("style.typ", "references.bib")
 
 

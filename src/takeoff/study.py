@@ -178,7 +178,8 @@ class TrainingSettings(Section):
 class StatisticsSettings(Section):
     """Intervals and the bootstrap behind them."""
 
-    level: Fraction = 0.95
+    level: Annotated[Fraction, Field(description="of the intervals for what was measured")] = 0.95
+    forecast_level: Annotated[Fraction, Field(description="of the intervals of forecasts")] = 0.9
     bootstrap: Annotated[int, Field(ge=100)] = 2000
 
 

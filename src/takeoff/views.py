@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import takeoff
 from takeoff import facts, wording
 from takeoff.facts import Results
+from takeoff.forecasts import Score, score
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,6 +106,24 @@ class ClaimView:
     undecided: list[PartView] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class ForecastView:
+    """What is said of the forecast of one curve.
+
+    Attributes:
+        family: The family of curves with the most weight.
+        status: See `takeoff.extrapolate.Forecast`.
+        shape: See `takeoff.shapes.shape_of`.
+    """
+
+    id: str
+    dataset: DatasetView
+    learner: LearnerView
+    family: str
+    status: str
+    shape: str
+
+
 def context(results: Results) -> dict[str, Any]:
     """The variables of the templates (the functions are in `takeoff.prose`)."""
     learners = {name: _learner(results, name) for name in results.learners}
@@ -125,6 +144,8 @@ def context(results: Results) -> dict[str, Any]:
         "devices": [DEVICES.get(name, name) for name in sorted(set(results.runs["device"]))],
         "packages": sorted(facts.versions(results.runs)),
         "statuses": _by_curve(results.fits, "status"),
+        "forecasts": _forecasts(results, datasets, learners),
+        "held_out": _held_out(results),
         "verdicts": _pair_verdicts(results.differences),
     }
 
@@ -226,6 +247,32 @@ def _part(
 
 def _by_curve(frame: pd.DataFrame, column: str) -> dict[str, Any]:
     return {f"{row['dataset']}.{row['learner']}": row[column] for _, row in frame.iterrows()}
+
+
+def _forecasts(
+    results: Results, datasets: Mapping[str, DatasetView], learners: Mapping[str, LearnerView]
+) -> dict[str, ForecastView]:
+    """One per curve, by data set and learner; in the paper's order."""
+    first = results.forecast.drop_duplicates(["dataset", "learner"])
+    rows = {(row["dataset"], row["learner"]): row for _, row in first.iterrows()}
+    return {
+        f"{dataset}.{learner}": ForecastView(
+            f"{dataset}.{learner}",
+            datasets[dataset],
+            learners[learner],
+            *(str(rows[dataset, learner][key]) for key in ("family", "status", "shape")),
+        )
+        for dataset in datasets
+        for learner in learners
+        if (dataset, learner) in rows
+    }
+
+
+def _held_out(results: Results) -> dict[str, Score]:
+    """Scores by data set, and of all curves as "study"; empty where nothing was held out."""
+    rows, level = results.held_out, results.study["statistics"]["forecast_level"]
+    groups = {name: rows[rows["dataset"] == name] for name in results.datasets} | {"study": rows}
+    return {name: score(some, level) for name, some in groups.items() if len(some)}
 
 
 def _pair_verdicts(differences: pd.DataFrame) -> dict[str, str]:
