@@ -47,6 +47,9 @@ def point(file: Path, m: int, count: int) -> dict[str, float]:
 
         checkpoint = Path("/nowhere/to/be/found")
 
+        def plan(self, steps: int) -> None:
+            pass
+
         def steps(self, n: int) -> None:
             pass
 

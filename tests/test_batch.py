@@ -17,6 +17,7 @@ from takeoff import learners, training
 from takeoff.errors import PreemptedError, TakeoffError
 from takeoff.learners import mlp
 from takeoff.networks import batch, replicates
+from takeoff.progress import Progress
 from takeoff.store import CellStore
 
 DATA = blobs()
@@ -189,6 +190,25 @@ class TestMemory:
         monkeypatch.setattr(batch.Batch, "_remembered", lambda self: self._stack().copy())
         with pytest.raises(torch.OutOfMemoryError):
             trained(tmp_path)
+
+
+def test_the_time_left_is_told_before_the_first_cell_is_finished(tmp_path) -> None:
+    """From steps, since the longest networks come first; in the end the planned work is done."""
+    told = []
+
+    class Spy(Progress):
+        def steps(self, n: int = 1) -> None:
+            super().steps(n)
+            told.append(self.state())
+
+    work = float(2 * sum(SIZES))
+    with Spy(None, "blobs a_mlp", 6, work) as progress:
+        training.train_curve(
+            settings(patience=10**6), DATA, learners.load("mlp"), CellStore(tmp_path), progress
+        )
+    assert told[2].done == 0 and told[2].eta_seconds > 0
+    assert progress.state().done == 6
+    assert abs(progress._work_left) < 0.25 * work
 
 
 def test_rates_that_all_diverge_are_said(tmp_path, monkeypatch) -> None:

@@ -38,6 +38,7 @@ def tried(kind: str, sample: Sample) -> list[Candidate]:
     found: list[Candidate] = []
     ledger = SimpleNamespace(
         checkpoint=Path("/nowhere"),
+        plan=lambda steps: None,
         steps=lambda n: None,
         finish=lambda sample, best, seconds: found.append(best),
     )

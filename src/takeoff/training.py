@@ -181,6 +181,7 @@ class Ledger:
     ):
         self._settings, self._data, self._store = settings, data, store
         self._progress = progress
+        self._work_per_step: float | None = None
         self.rows: dict[tuple[int, int], dict[str, Any]] = {}
         for m, repeat in _keys(settings):
             row = store.get(cell_meaning(settings, data.digest, m, repeat))
@@ -201,10 +202,16 @@ class Ledger:
         if self._progress is not None:
             self._progress.stored(len(self.rows), work=float(sum(m for m, _ in self.rows)))
 
+    def plan(self, steps: int) -> None:
+        """Let the time left be told from steps, of which all missing cells need at most so many."""
+        missing = sum(m for m, repeat in _keys(self._settings) if (m, repeat) not in self.rows)
+        self._work_per_step = missing / steps
+
     def steps(self, n: int) -> None:
         """Report steps of an optimiser."""
         if self._progress is not None:
             self._progress.steps(n)
+            self._progress.advance(cells=0, work=n * (self._work_per_step or 0.0))
 
     def finish(self, sample: Sample, best: Candidate, seconds: float) -> None:
         """Test what was fitted, and store the cell at once.
@@ -221,7 +228,7 @@ class Ledger:
         self._store.put(meaning, row)
         self.rows[sample.m, sample.repeat] = row
         if self._progress is not None:
-            self._progress.advance(work=float(sample.m))
+            self._progress.advance(work=0.0 if self._work_per_step else float(sample.m))
 
 
 def cell_meaning(settings: dict[str, Any], digest: str, m: int, repeat: int) -> dict[str, Any]:

@@ -22,7 +22,7 @@ import numpy as np
 import pytorch_lightning as lightning
 import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch.nn import functional
 
 from takeoff.errors import TakeoffError
@@ -64,6 +64,7 @@ def fit_together(
         trainer = _trainer(training, devices)
         curve = _Curve(samples, fit, training, ledger, trainer.strategy.root_device)
         curve.resume(ledger.checkpoint)
+        ledger.plan(curve.steps_left())
         batch = curve.batch()
         with warnings.catch_warnings():
             # Lightning's advice on data loaders and its own use of deprecated calls.
@@ -178,6 +179,13 @@ class _Curve:
             where="config: learners: grid.learning_rate",
             remedy=f"add a learning rate below {self.rates[0]:g}",
         )
+
+    def steps_left(self) -> int:
+        """Steps that all runs take at most, those included that wait for their pilots."""
+        own = {run.name[1:3] for run in self.queue.waiting if run.name[0] == MAIN}
+        later = [self._run(MAIN, cell, self.rates[0]) for cell in self.samples if cell not in own]
+        runs = [*self.queue.waiting, *later]
+        return sum(run.schedule.plan.total - run.schedule.at.steps for run in runs)
 
     def _state(self) -> dict[str, Any]:
         return {

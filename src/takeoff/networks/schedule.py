@@ -37,6 +37,11 @@ class Plan:
     patience: int
     cooldown: float
 
+    @property
+    def total(self) -> int:
+        """Steps in all, if nothing stops the run early."""
+        return round(self.stable / (1.0 - self.cooldown))
+
 
 def plan_run(n_train: int, training: dict[str, Any]) -> Plan:
     """Steps from epochs, but at least `min_steps` (small m) and at most `max_steps` (large m).
