@@ -97,10 +97,21 @@ def fit_curves(chosen: argparse.Namespace) -> None:
 
 
 def fit(chosen: argparse.Namespace) -> None:
-    """Forecast the learning curves of a table beyond their largest m."""
-    from takeoff.predictions import predict_file
+    """Forecast the learning curves of a table, or fit a surface over network size and data."""
+    surface = chosen.surface is not None and not (chosen.curves or chosen.predict)
+    if surface and chosen.y and len(chosen.x or ()) == 2:
+        from takeoff.surfaces import fit_file
 
-    predict_file(chosen.curves, chosen.predict, chosen.out)
+        fit_file(chosen.surface, chosen.x, chosen.y, chosen.out, chance=chosen.chance)
+    elif chosen.curves and chosen.predict and not chosen.surface:
+        from takeoff.predictions import predict_file
+
+        predict_file(chosen.curves, chosen.predict, chosen.out)
+    else:
+        raise TakeoffError(
+            "it isn't clear what to fit",
+            remedy="give CURVES --predict POINTS, or --surface POINTS --x N --x D --y loss",
+        )
 
 
 def decide(chosen: argparse.Namespace) -> None:
@@ -283,23 +294,33 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument(f"--{path}", type=Path, required=True)
         if runs:
             added.add_argument("--runs", type=Path, nargs="+", required=True)
-        if run not in (write_schema, fit):
+        if run is not write_schema:
             added.add_argument("--settings", type=json.loads, required=True, metavar="JSON")
-        if run is fit:
-            added.add_argument("curves", type=Path, help="dataset, learner, m, test_error, ...")
 
     command(prepare_dataset, "data", "sheet")
     command(train_curve, "data", "cells", "out")
     command(fit_curves, "out", runs=True)
-    command(fit, "predict", "out")
     command(check_claims, "out", runs=True)
     command(plot_figures, "results", "out")
     command(render_report, "results", "reports", runs=True)
     command(write_schema, "out")
+    _add_fit(commands)
     _add_decide(commands)
     _add_status(commands)
     _add_store(commands)
     return parser
+
+
+def _add_fit(commands: Commands) -> None:
+    added = commands.add_parser("fit", help=fit.__doc__, description=fit.__doc__)
+    added.set_defaults(run=fit)
+    added.add_argument("curves", type=Path, nargs="?", help="dataset, learner, m, test_error, ...")
+    added.add_argument("--predict", type=Path, metavar="POINTS", help="dataset, learner, m")
+    added.add_argument("--surface", type=Path, metavar="POINTS", help="instead of CURVES")
+    added.add_argument("--x", action="append", help="column of POINTS; given twice: N, then D")
+    added.add_argument("--y", help="column of POINTS with the loss or the error")
+    added.add_argument("--chance", type=float, help="of a surface: the loss of guessing")
+    added.add_argument("--out", type=Path, required=True)
 
 
 def _add_decide(commands: Commands) -> None:

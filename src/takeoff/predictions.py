@@ -177,6 +177,18 @@ def read_points(path: Path) -> pd.DataFrame:
     return table
 
 
+def read_numbers(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """A table in which these columns are positive numbers; its other columns don't matter.
+
+    Raises:
+        TakeoffError: It isn't there, or isn't such a table.
+    """
+    table = _columns(path, columns)
+    for name in columns:
+        _numbers(table, name, path, positive=True)
+    return table
+
+
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write CSV (compressed where the name ends in .gz) or Parquet.
 
@@ -218,6 +230,15 @@ def _need_parquet(path: Path) -> None:
 
 def _read(path: Path, needed: Sequence[str]) -> pd.DataFrame:
     """A table with these columns and at least one row; names are texts without gaps."""
+    table = _columns(path, needed)
+    for name in NAMES:
+        _refuse(table[name].isna(), table, path, f"{name} is empty", "fill it in")
+        table[name] = table[name].astype(str)
+    return table
+
+
+def _columns(path: Path, needed: Sequence[str]) -> pd.DataFrame:
+    """A table with these columns and at least one row."""
     where = str(path)
     table = _raw(path)
     table.columns = [str(name).strip() for name in table.columns]
@@ -233,9 +254,6 @@ def _read(path: Path, needed: Sequence[str]) -> pd.DataFrame:
         raise TakeoffError(f"has two columns {twice[0]}", where=where, remedy="rename one of them")
     if table.empty:
         raise TakeoffError("has no rows", where=where, remedy="put at least one row into it")
-    for name in NAMES:
-        _refuse(table[name].isna(), table, path, f"{name} is empty", "fill it in")
-        table[name] = table[name].astype(str)
     return table.reset_index(drop=True)
 
 
