@@ -10,6 +10,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 import synthetic_study
 from hypothesis import given, settings
@@ -141,6 +142,38 @@ def test_labels_do_not_run_into_each_other() -> None:
             entries = [text.get_window_extent() for text in legend.get_texts() if text.get_text()]
             for i, box in enumerate(entries):
                 assert not any(box.overlaps(other) for other in entries[i + 1 :]), name
+
+
+def test_intervals_of_forecasts_stand_side_by_side() -> None:
+    """Those of learners with the same largest m don't hide each other, and end where they do."""
+    figure = figures.forecasts(results().curves, results().forecast, ladder(), {"spam": "Spam"})
+    bars = {str(line.get_gid()).split(":")[0]: line for line in figure.axes[0].lines
+            if str(line.get_gid()).endswith(":interval")}  # fmt: skip
+    assert set(bars) == {learner["name"] for learner in ladder()}
+    assert len({line.get_xdata()[0] for line in bars.values()}) == len(bars)  # type: ignore[index]
+    rows = results().forecast
+    own = rows[(rows["dataset"] == "spam") & (rows["learner"] == "mlp_large")].iloc[-1]
+    assert list(bars["mlp_large"].get_ydata()) == [own["low"], own["high"]]  # type: ignore[arg-type]
+
+
+def test_held_out_figure_shows_the_largest_m_only() -> None:
+    """A row per learner: the interval, what was measured, and the last error known."""
+    late = results().held_out
+    early = late.assign(m=late["m"] - 1, measured=0.9, last_value=0.9, high=0.9)
+    figure = figures.held_out(pd.concat([late, early]), ladder(), {"spam": "Spam"})
+    drawn = {str(line.get_gid()): line for line in figure.axes[0].lines}
+    assert len(drawn) == 4 * len(ladder())
+    own = late[(late["dataset"] == "spam") & (late["learner"] == "svm_rbf")].iloc[0]
+    for value in ("measured", "last_value"):
+        shown = drawn[f"svm_rbf:spam:{value}"].get_xdata()
+        assert list(shown) == [100 * own[value]]  # type: ignore[arg-type]
+
+
+def test_held_out_figure_of_nothing_is_drawn(tmp_path: Path) -> None:
+    """A study without a curve to hold out still gets a file that the workflow can find."""
+    figure = figures.held_out(results().held_out.iloc[:0], ladder(), {"spam": "Spam"})
+    figures.save(figure, tmp_path / "figure.svg", "held_out")
+    assert (tmp_path / "figure.svg").stat().st_size > 0
 
 
 def test_one_data_set_and_one_learner_are_enough(tmp_path: Path) -> None:
