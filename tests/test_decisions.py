@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from takeoff.decisions import (
     FARTHEST,
+    About,
     Measured,
     crossing,
     differences,
@@ -402,7 +403,7 @@ def test_the_correction_for_a_pool_is_right_for_a_mean() -> None:
         none = measured([m], [np.full(repeats, 0.5)])
         means.append(np.mean(errors) - 0.5)
         plain.append(differences(one, none, [m]).se[0] ** 2)
-        corrected.append(differences(one, none, [m], pool=pool).se[0] ** 2)
+        corrected.append(differences(one, none, [m], about=About(pool=pool)).se[0] ** 2)
     truth = np.mean(np.square(means))
     assert np.mean(corrected) == pytest.approx(truth, rel=0.15)
     assert np.mean(plain) < 0.4 * truth
@@ -411,9 +412,34 @@ def test_the_correction_for_a_pool_is_right_for_a_mean() -> None:
 def test_a_pool_makes_all_intervals_wider() -> None:
     """Plateaus, crossings and rankings alike; a pool that is no larger than a subset is refused."""
     a, b = repeated(STEEP, seed=1), repeated(SHALLOW, seed=2)
-    narrow, wide = plateau(a), plateau(a, pool=8192)
+    narrow, wide = plateau(a), plateau(a, about=About(pool=8192))
     assert wide.low < narrow.low and wide.high > narrow.high
-    pairs = [ranking({"a": a, "b": b}, pool=pool).pairs[0] for pool in (None, 8192)]
+    pairs = [ranking({"a": a, "b": b}, about=About(pool=pool)).pairs[0] for pool in (None, 8192)]
     assert pairs[1].high - pairs[1].low > pairs[0].high - pairs[0].low
     with pytest.raises(TakeoffError, match="isn't larger than its subset"):
-        plateau(a, pool=4096)
+        plateau(a, about=About(pool=4096))
+
+
+def test_a_fixed_test_set_counts_where_it_is_said() -> None:
+    """Two learners that are equal but for the test set are told apart by repeats alone, as the
+    difference is real on these examples, and not with the size of the test set."""
+    rng = np.random.default_rng(0)
+    tests, truth, plain, wide = 2000, 0.1, 0, 0
+    for seed in range(200):
+        on_tests = rng.binomial(tests, truth, size=2) / tests
+        a, b = (repeated(e + 0 * M, seed=10 * seed + i, noise=0.01) for i, e in enumerate(on_tests))
+        plain += ranking({"a": a, "b": b}).pairs[0].p < 0.1
+        wide += ranking({"a": a, "b": b}, about=About(tests=tests)).pairs[0].p < 0.1
+    assert plain > 0.5 * 200
+    assert wide <= 0.1 * 200 + 3 * np.sqrt(0.09 * 200)
+
+
+def test_the_test_set_of_losses_is_not_known() -> None:
+    """Only errors are binomial."""
+    loss = measured(M, np.outer(2 + law(M), [1, 1.01, 1.02]))
+    with pytest.raises(TakeoffError, match="only known for error rates"):
+        plateau(loss, about=About(tests=100))
+    with pytest.raises(TakeoffError, match="only known for error rates"):
+        plateau(repeated(law(M)), about=About(tests=0))
+    flat = repeated(0.1 + 0 * M)
+    assert plateau(flat, about=About(tests=100)).high > plateau(flat).high

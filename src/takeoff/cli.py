@@ -117,10 +117,17 @@ def fit(chosen: argparse.Namespace) -> None:
 def decide(chosen: argparse.Namespace) -> None:
     """Print what the learning curves of a table say: labels needed, gains, plateaus, ranking."""
     from takeoff.decide import Asked, decide_file
+    from takeoff.decisions import About
 
-    names = ("factor", "margin", "doublings", "level", "pool")
-    factors, *others = (getattr(chosen, name) for name in names)
-    print(decide_file(chosen.curves, Asked(chosen.target, factors, *others), chosen.out))
+    asked = Asked(
+        targets=chosen.target,
+        factors=chosen.factor,
+        margin=chosen.margin,
+        doublings=chosen.doublings,
+        level=chosen.level,
+        about=About(chosen.pool, chosen.tests),
+    )
+    print(decide_file(chosen.curves, asked, chosen.out))
 
 
 def check_claims(chosen: argparse.Namespace) -> None:
@@ -332,7 +339,8 @@ def _add_decide(commands: Commands) -> None:
     added.add_argument("--margin", type=float, default=0.05, help="a plateau falls by less")
     added.add_argument("--doublings", type=float, default=2.0, help="that a plateau is judged by")
     added.add_argument("--level", type=float, default=0.9, help="of intervals and tests")
-    added.add_argument("--pool", type=float, help="examples that the subsets were drawn from")
+    added.add_argument("--pool", type=float, help="that subsets are from; to speak of others too")
+    added.add_argument("--tests", type=float, help="in the one test set; to speak of others too")
     added.add_argument("--out", type=Path, help="a table of every decision")
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from takeoff import decisions
-from takeoff.decisions import Measured, measured
+from takeoff.decisions import About, Measured, measured
 from takeoff.errors import TakeoffError
 from takeoff.predictions import read_repeats, write_table
 
@@ -43,7 +43,7 @@ class Asked:
         margin: Relative reduction per doubling below which a curve is flat.
         doublings: The last (or next) ones, of which that is asked.
         level: Of all intervals and tests.
-        pool: See `takeoff.decisions`; None for statements about this pool.
+        about: This pool and test set, or others too.
     """
 
     targets: Sequence[float]
@@ -51,7 +51,7 @@ class Asked:
     margin: float = 0.05
     doublings: float = 2.0
     level: float = decisions.LEVEL
-    pool: float | None = None
+    about: About = decisions.HERE
 
 
 def decide_file(curves: Path, asked: Asked, out: Path | None = None) -> str:
@@ -140,7 +140,7 @@ def _of_curve(name: str, curve: Measured, asked: Asked) -> Iterator[Row]:
         remark = f"error {gain.now:.4g} -> {gain.error:.4g} ({gain.low:.4g} to {gain.high:.4g})"
         yield _row("gain", name, gain, at=factor, remark=remark, basis="forecast") | ends
     flat = decisions.plateau(
-        curve, asked.margin, asked.doublings, level=asked.level, pool=asked.pool
+        curve, asked.margin, asked.doublings, level=asked.level, about=asked.about
     )
     yield _row("plateau", name, flat, at=flat.to_m, value=flat.reduction, remark=flat.reason)
     shape = curve.forecast.shape
@@ -164,7 +164,7 @@ def _row(decision: str, learner: str, found: Any, *, text: str = "", **known: An
 
 def _of_ranking(learners: Mapping[str, Measured], asked: Asked) -> list[Row]:
     try:
-        ranking = decisions.ranking(learners, level=asked.level, pool=asked.pool)
+        ranking = decisions.ranking(learners, level=asked.level, about=asked.about)
     except TakeoffError as error:
         if "range of m in common" not in error.problem:
             raise
@@ -194,7 +194,7 @@ def _of_crossing(first: str, second: str, learners: Mapping[str, Measured], aske
     pair = learners[first], learners[second]
     named: Row = {"versus": second}
     try:
-        found = decisions.crossing(*pair, level=asked.level, pool=asked.pool)
+        found = decisions.crossing(*pair, level=asked.level, about=asked.about)
     except TakeoffError as error:
         if "range of m in common" not in error.problem:
             raise

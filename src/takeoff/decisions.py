@@ -22,8 +22,15 @@ the mean
 
 the form of the corrected resampled t test (Nadeau and Bengio 2003, who have n_test / n_train as
 the ratio, for test sets that overlap; here all repeats share the test set, and the training sets
-overlap). Give `pool` = N to have it; the default is the rest of the package's: the repeats as
-units, statements about this pool and this test set.
+overlap).
+
+One test set. Where all repeats are tested on the same T examples, no repeat shows how much the
+errors owe to these examples: binomial noise, error * (1 - error) / T in variance (Dietterich 1998).
+Of a difference of two errors it is the sum of both if they had nothing in common; two learners
+fail on much the same examples, so that errs on the wide side.
+
+`About(pool, tests)` adds either. The default is the rest of the package's: the repeats as units,
+statements about this pool and this test set.
 
 Arvesen 1969 and Holm 1979 are as in `takeoff.intervals`; Fieller 1954 is the idea of `crossing`,
 Mogstad, Romano, Shaikh and Wilhelm 2024 ("Inference for ranks") that of the ranks' intervals.
@@ -51,6 +58,24 @@ from takeoff.intervals import Estimate, Verdict, decide, holm, mean_of
 
 Floats = NDArray[np.float64]
 Basis = Literal["repeats", "standard errors", "noise of the curves", "forecast"]
+
+
+@dataclass(frozen=True)
+class About:
+    """What statements within the measured range are about: see the module's docstring.
+
+    Attributes:
+        pool: Examples that the subsets of a repeat are drawn from, for statements about other
+            pools; None for this pool.
+        tests: Examples in the one test set of all repeats, for statements about other test sets;
+            None for this one, or if every repeat has its own. Only for errors, not for losses.
+    """
+
+    pool: float | None = None
+    tests: float | None = None
+
+
+HERE = About()
 
 FARTHEST = 10.0  # times the largest measured m; nothing is stated beyond
 LEVEL = 0.9
@@ -411,7 +436,7 @@ def plateau(
     doublings: float = 2,
     *,
     level: float = LEVEL,
-    pool: float | None = None,
+    about: About = HERE,
 ) -> Plateau:
     """Is the relative reduction of the error per doubling of m below a margin?
 
@@ -423,10 +448,10 @@ def plateau(
 
     Args:
         margin: Relative reduction per doubling, in (0, 1).
-        pool: See the module's docstring.
+        about: What the statement is about; a pool only counts with repeats.
 
     Raises:
-        TakeoffError: margin, doublings or pool aren't usable.
+        TakeoffError: margin, doublings, pool or tests aren't usable.
     """
     _tail(level)
     if not 0 < margin < 1:
@@ -446,12 +471,24 @@ def plateau(
     if (curve.curve.error[[start, -1]] <= 0).any() or not _finite(slopes):
         return replace(undecided, reason="an error of zero has no relative reduction")
     if slopes is None:
-        return _plateau_from(undecided, _slope_of_means(curve, start), margin, level)
-    estimate = mean_of(slopes)
-    if pool is not None:
-        inflation = float(_inflation(m[-1], pool, slopes.size))
-        estimate = replace(estimate, se=estimate.se * math.sqrt(inflation))
-    return _plateau_from(replace(undecided, basis="repeats"), estimate, margin, level)
+        estimate = _slope_of_means(curve, start)
+    else:
+        undecided, estimate = replace(undecided, basis="repeats"), mean_of(slopes)
+        if about.pool is not None:
+            inflation = float(_inflation(m[-1], about.pool, slopes.size))
+            estimate = replace(estimate, se=estimate.se * math.sqrt(inflation))
+    if about.tests is not None:
+        estimate = _on_other_tests(estimate, curve, start, about.tests)
+    return _plateau_from(undecided, estimate, margin, level)
+
+
+def _on_other_tests(estimate: Estimate, curve: Measured, start: int, tests: float) -> Estimate:
+    """A slope with what it owes to the test set."""
+    ends = curve.curve.error[[start, -1]]
+    relative = np.sqrt(_of_tests(curve, ends, tests)) / ends
+    own = float(np.hypot(*relative)) / math.log(2) / _covered(curve, start)
+    se, df = _with_known(np.array([estimate.se]), np.array([estimate.df]), np.array([own]))
+    return replace(estimate, se=float(se[0]), df=int(df[0]))
 
 
 def _from_where(m: Floats, doublings: float) -> int:
@@ -535,47 +572,62 @@ class Differences:
 
     Attributes:
         m: [T]
-        value, se: [T]
-        df: Degrees of freedom of `se`.
+        value, se, df: [T] with the degrees of freedom of `se`.
         basis: Where `se` comes from.
     """
 
     m: Floats
     value: Floats
     se: Floats
-    df: int
+    df: Floats
     basis: Basis
 
     def estimate(self, i: int) -> Estimate:
         """At the i-th m."""
-        return Estimate(float(self.value[i]), float(self.se[i]), self.df)
+        return Estimate(float(self.value[i]), float(self.se[i]), int(self.df[i]))
 
 
 def differences(
-    first: Measured, second: Measured, m: ArrayLike, *, pool: float | None = None
+    first: Measured, second: Measured, m: ArrayLike, *, about: About = HERE
 ) -> Differences:
-    """first - second at m within what both have measured, interpolated in log m.
+    """first - second at m within what both have measured; in between curves are power laws.
 
     Paired by repeat where both have the same repeats, at least three; otherwise the means are
     taken for independent.
 
     Args:
         m: [T] ascending.
-        pool: See the module's docstring; only used with repeats.
+        about: What the statement is about; a pool only counts with repeats.
     """
     targets = np.atleast_1d(np.asarray(m, dtype=float))
-    paired = _paired(first, second, targets)
-    if paired is not None:
-        repeats = paired.shape[1]
-        se = paired.std(axis=1, ddof=1) / math.sqrt(repeats)
-        if pool is not None:
-            se = se * np.sqrt(_inflation(targets, pool, repeats))
-        return Differences(targets, paired.mean(axis=1), se, repeats - 1, "repeats")
-    parts = [_interpolated(curve, targets) for curve in (first, second)]
-    (a, a_se, a_basis), (b, b_se, b_basis) = parts
-    known = a_basis == b_basis == "standard errors"
-    basis: Basis = "standard errors" if known else "noise of the curves"
-    return Differences(targets, a - b, np.hypot(a_se, b_se), KNOWN if known else ESTIMATED, basis)
+    found = _paired_differences(first, second, targets, about)
+    if found is None:
+        parts = [_interpolated(curve, targets) for curve in (first, second)]
+        (a, a_se, a_basis), (b, b_se, b_basis) = parts
+        known = a_basis == b_basis == "standard errors"
+        basis: Basis = "standard errors" if known else "noise of the curves"
+        df = np.full(len(targets), float(KNOWN if known else ESTIMATED))
+        found = Differences(targets, a - b, np.hypot(a_se, b_se), df, basis)
+    if about.tests is None:
+        return found
+    binomial = sum(_of_tests(curve, _interpolated(curve, targets)[0], about.tests)
+                   for curve in (first, second))  # fmt: skip
+    se, df = _with_known(found.se, found.df, np.sqrt(binomial))
+    return replace(found, se=se, df=df)
+
+
+def _paired_differences(
+    first: Measured, second: Measured, m: Floats, about: About
+) -> Differences | None:
+    paired = _paired(first, second, m)
+    if paired is None:
+        return None
+    repeats = paired.shape[1]
+    se = paired.std(axis=1, ddof=1) / math.sqrt(repeats)
+    if about.pool is not None:
+        se = se * np.sqrt(_inflation(m, about.pool, repeats))
+    df = np.full(len(m), repeats - 1.0)
+    return Differences(m, paired.mean(axis=1), se, df, "repeats")
 
 
 def _paired(first: Measured, second: Measured, m: Floats) -> Floats | None:
@@ -591,18 +643,23 @@ def _paired(first: Measured, second: Measured, m: Floats) -> Floats | None:
 
 
 def _by_repeat(curve: Measured, m: Floats) -> Floats:
-    """[T, R] errors by repeat, interpolated in log m; NaN where a neighbour is missing."""
+    """[T, R] errors by repeat at m; NaN where a neighbour is missing."""
     assert curve.repeats is not None
     before, share = _neighbours(curve.curve.m, m)
-    left, right = (
-        curve.repeats[before],
-        curve.repeats[before + 1 if len(curve.curve.m) > 1 else before],
-    )
-    left, right = (
-        np.where(share[:, None] == 1, right, left),
-        np.where(share[:, None] == 0, left, right),
-    )
-    return np.asarray(left + share[:, None] * (right - left))
+    after = np.minimum(before + 1, len(curve.curve.m) - 1)
+    return _between(curve.repeats[before], curve.repeats[after], share[:, None])
+
+
+def _between(left: Floats, right: Floats, share: Floats) -> Floats:
+    """Errors between two measured m: on the power law through both, on a line where one is zero.
+
+    Only the left (right) one counts where the share is 0 (1), also if the other is missing.
+    """
+    left, right = np.where(share == 1, right, left), np.where(share == 0, left, right)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power = np.exp((1 - share) * np.log(left) + share * np.log(right))
+    line = left + share * (right - left)
+    return np.where((left > 0) & (right > 0), power, line)
 
 
 def _neighbours(known: Floats, m: Floats) -> tuple[NDArray[np.intp], Floats]:
@@ -620,7 +677,7 @@ def _interpolated(curve: Measured, m: Floats) -> tuple[Floats, Floats, Basis]:
     before, share = _neighbours(curve.curve.m, m)
     after = np.minimum(before + 1, len(curve.curve.m) - 1)
     error = curve.curve.error
-    mean = error[before] + share * (error[after] - error[before])
+    mean = _between(error[before], error[after], share)
     return mean, np.hypot((1 - share) * se[before], share * se[after]), basis
 
 
@@ -662,16 +719,18 @@ class Crossing:
 
 
 def crossing(
-    first: Measured, second: Measured, *, level: float = LEVEL, pool: float | None = None
+    first: Measured, second: Measured, *, level: float = LEVEL, about: About = HERE
 ) -> Crossing:
     """Where the order of two learners changes (for the last time), as an interval in m.
 
     Within the measured range they cross where one is shown to be better at some m and the other
     at some larger m, with Holm's correction over the m that are tested (at most `PER_OCTAVE` in an
-    octave). The interval is the inversion of the test: all m between these two at which
-    the difference, linear in log m between measured m, isn't significantly different from zero. It
-    covers the m of a true difference of zero with probability `level` however few the repeats are,
-    as Fieller's (1954) does for a ratio and a bootstrap over a handful of repeats doesn't.
+    octave). The interval is the inversion of the test: all m between these two at which the
+    difference isn't significantly different from zero; between measured m, curves are taken for
+    power laws. It covers the m of a true difference of zero with probability `level` however few
+    the repeats are, as Fieller's (1954) does for a ratio and a bootstrap over a handful of repeats
+    doesn't.
+
     Without a crossing there, the two predictive distributions say whether and where they
     cross up to `FARTHEST` times the smaller of the two largest m. They are taken for independent.
 
@@ -682,7 +741,7 @@ def crossing(
         TakeoffError: The measured ranges don't overlap.
     """
     _tail(level)
-    inside = _crossing_inside(first, second, level, pool)
+    inside = _crossing_inside(first, second, level, about)
     if inside.verdict == "crosses":
         return inside
     ahead = _crossing_ahead(first, second, level, inside.to_m)
@@ -701,13 +760,11 @@ def _common_range(first: Measured, second: Measured) -> tuple[float, float]:
     return start, end
 
 
-def _crossing_inside(
-    first: Measured, second: Measured, level: float, pool: float | None
-) -> Crossing:
+def _crossing_inside(first: Measured, second: Measured, level: float, about: About) -> Crossing:
     start, end = _common_range(first, second)
     known = np.union1d(first.curve.m, second.curve.m)
     known = known[(known >= start) & (known <= end)]
-    tested = differences(first, second, _thinned(known), pool=pool)
+    tested = differences(first, second, _thinned(known), about=about)
     signs = _shown(tested, level)
     found = Crossing("undecided", tested.basis, start, end)
     shown = np.flatnonzero(signs)
@@ -716,7 +773,7 @@ def _crossing_inside(
         left, right = shown[changes[-1]], shown[changes[-1] + 1]
         between = (tested.m[left], tested.m[right])
         found = _located(
-            replace(found, verdict="crosses"), first, second, known, between, level, pool
+            replace(found, verdict="crosses"), first, second, known, between, level, about
         )
         return replace(
             found, better_before=int(signs[left] > 0), better_after=int(signs[right] > 0)
@@ -762,23 +819,34 @@ def _located(
     known: Floats,
     between: tuple[float, float],
     level: float,
-    pool: float | None,
+    about: About,
 ) -> Crossing:
     """The last change of sign between two m, and the m that the test doesn't tell from it."""
     inside = known[(known >= between[0]) & (known <= between[1])]
     steps = np.linspace(0, 1, BETWEEN, endpoint=False)
     log_m = np.log(inside[:-1, None]) + steps * np.diff(np.log(inside))[:, None]
     dense = np.append(np.exp(log_m.ravel()), inside[-1])
-    difference = differences(first, second, dense, pool=pool)
-    critical = float(special.stdtrit(difference.df, (1 + level) / 2))
-    likely = np.abs(difference.value) <= critical * difference.se
+    difference = differences(first, second, dense, about=about)
+    critical = special.stdtrit(np.floor(difference.df), (1 + level) / 2)
+    excess = np.abs(difference.value) - critical * difference.se  # above 0: told from a crossing
     turn = int(np.flatnonzero(np.diff(np.sign(difference.value)) != 0)[-1])
-    likely[[turn, turn + 1]] = True
-    low, high = np.flatnonzero(likely)[[0, -1]]
-    step = difference.value[turn] - difference.value[turn + 1]
-    share = difference.value[turn] / step if step != 0 else 0.5
-    m = float(dense[turn] * (dense[turn + 1] / dense[turn]) ** share)
-    return replace(found, m=m, low=float(dense[low]), high=float(dense[high]))
+    near = np.flatnonzero(excess <= 0)
+    low, high = int(min(near.min(initial=turn), turn)), int(max(near.max(initial=0), turn + 1))
+    m = _zero(dense, difference.value, turn, turn + 1)
+    return replace(
+        found,
+        m=m,
+        low=min(m, _zero(dense, excess, low, max(low - 1, 0))),
+        high=max(m, _zero(dense, excess, high, min(high + 1, len(dense) - 1))),
+    )
+
+
+def _zero(m: Floats, values: Floats, inner: int, outer: int) -> float:
+    """Where values that change their sign between two m are zero; at `inner` if they don't."""
+    if values[inner] * values[outer] >= 0:
+        return float(m[inner])
+    share = values[inner] / (values[inner] - values[outer])
+    return float(m[inner] * (m[outer] / m[inner]) ** share)
 
 
 def _crossing_ahead(first: Measured, second: Measured, level: float, start: float) -> Crossing:
@@ -863,7 +931,7 @@ def ranking(
     m: float | None = None,
     *,
     level: float = LEVEL,
-    pool: float | None = None,
+    about: About = HERE,
 ) -> Ranking:
     """Order learners by their error at one m, and say which differences are shown.
 
@@ -888,11 +956,11 @@ def ranking(
             f"m = {where:g} can't be ranked: the curves have {start:g} to {end:g} in common",
             remedy=f"use an m from {start:g} to {FARTHEST * end:g}",
         )
-    return _ranked(curves, where, where > end, level, pool)
+    return _ranked(curves, where, where > end, level, about)
 
 
 def _ranked(
-    curves: Mapping[str, Measured], m: float, ahead: bool, level: float, pool: float | None
+    curves: Mapping[str, Measured], m: float, ahead: bool, level: float, about: About
 ) -> Ranking:
     forecasts = {name: at(curve, [m]) for name, curve in curves.items()} if ahead else {}
     errors = {name: float(one.predicted[0]) for name, one in forecasts.items()} or {
@@ -905,7 +973,7 @@ def _ranked(
         if ahead:
             pairs.append(_forecast_pair(first, second, forecasts, level))
         else:
-            found = differences(curves[second], curves[first], [m], pool=pool)
+            found = differences(curves[second], curves[first], [m], about=about)
             bases.add(found.basis)
             pairs.append(_measured_pair(first, second, found.estimate(0), level))
     adjusted = holm([pair.p for pair in pairs]) if pairs else []
@@ -954,7 +1022,7 @@ def _ranks(order: Sequence[str], pairs: Sequence[Pair]) -> dict[str, tuple[int, 
 
 
 def probability_better(
-    first: Measured, second: Measured, m: ArrayLike, *, pool: float | None = None
+    first: Measured, second: Measured, m: ArrayLike, *, about: About = HERE
 ) -> Floats:
     """P(the first has the lower error) at each m: [T].
 
@@ -973,7 +1041,7 @@ def probability_better(
         raise TakeoffError(
             f"only m from {start:g} to {FARTHEST * end:g} are stated", remedy="leave out the others"
         )
-    inside = differences(first, second, np.minimum(targets, end), pool=pool)
+    inside = differences(first, second, np.minimum(targets, end), about=about)
     known = [inside.estimate(i).p_above(0.0) for i in range(len(targets))]
     if (targets <= end).all():
         return np.array(known)
@@ -999,6 +1067,27 @@ def _inflation(m: ArrayLike, pool: float, repeats: int) -> Floats:
             remedy="give the number of examples that the subsets are drawn from",
         )
     return np.asarray(1 + repeats * share / (1 - share))
+
+
+def _of_tests(curve: Measured, error: Floats, tests: float) -> Floats:
+    """[T] the variance of errors [T] that comes from the choice of the test examples.
+
+    Raises:
+        TakeoffError: These are losses, or there are no test examples.
+    """
+    if not tests > 0 or math.isinf(curve.curve.bounds[1]):
+        raise TakeoffError(
+            "the noise of a test set is only known for error rates and a number of examples",
+            remedy="leave out the size of the test set",
+        )
+    return np.asarray(error * (1 - error) / tests)
+
+
+def _with_known(se: Floats, df: Floats, known: Floats) -> tuple[Floats, Floats]:
+    """[T] standard errors with a known part added, and their degrees of freedom (Welch 1947)."""
+    both = np.hypot(se, known)
+    share = np.divide(se, both, out=np.zeros_like(both), where=both > 0)
+    return both, np.minimum(df / np.maximum(share, 1e-3) ** 4, KNOWN)
 
 
 def _tail(level: float) -> float:
