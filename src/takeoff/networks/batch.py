@@ -224,8 +224,10 @@ class Batch(lightning.LightningModule):
                 x = self.rows.gather(rows, self.offsets, self.factors)
                 found = replicates.logits(self.optimizer.layers, x)
                 losses = functional.cross_entropy(found, labels, reduction="sum")
-                self.manual_backward(losses / self.batch_size)
-                self.optimizer.step()
+                # Not `manual_backward`: its hooks take as long as the pass of a small network.
+                # They matter to gradients in half precision alone, which a study can't ask for.
+                gradients = torch.autograd.grad(losses / self.batch_size, self.optimizer.layers)
+                self.optimizer.advance(gradients)
         except torch.OutOfMemoryError:
             if before is None or len(self.runs) == 1:
                 raise

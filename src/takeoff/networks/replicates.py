@@ -158,10 +158,17 @@ class ReplicateAdamW(torch.optim.Optimizer):
         self._factors = list(factors.to(self.networks.device))[::-1]
         self._rates = rates.tolist()[::-1]
 
-    @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One step of every network at its scheduled rate; the gradients are used up."""
-        gradients = [_taken(layer) for layer in self.layers]
+        """As `advance`, with the gradients that the layers hold; they are used up."""
+        self.advance([_taken(layer) for layer in self.layers])
+
+    @torch.no_grad()
+    def advance(self, gradients: Sequence[torch.Tensor]) -> None:
+        """One step of every network at its scheduled rate.
+
+        Args:
+            gradients: Of the sum of the networks' losses, for each of `layers`.
+        """
         rates, factors = self._rates.pop(), self._factors.pop()
         if self._one_by_one:
             self._step_one_by_one(gradients, rates)
@@ -169,7 +176,7 @@ class ReplicateAdamW(torch.optim.Optimizer):
             self._step_together(self.shape.joined(gradients), factors)
         self.taken += 1
 
-    def _step_one_by_one(self, gradients: list[torch.Tensor], rates: list[float]) -> None:
+    def _step_one_by_one(self, gradients: Sequence[torch.Tensor], rates: list[float]) -> None:
         """PyTorch's fused kernel for each network in turn."""
         settings = zip(rates, self.decay.tolist(), self.taken.tolist(), strict=True)
         for (layers, first, second), own, (rate, decay, taken) in zip(
