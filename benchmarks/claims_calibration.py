@@ -162,7 +162,7 @@ def unclear_case(closeness: float) -> Case:
     """
     middle = law(M, 0.08, 0.05, start=0.4)
     ranks = np.linspace(-1, 1, len(LEARNERS))[:, None]
-    spread = np.where(np.arange(len(M)) < 2, 0.05 / closeness, 0.05 * (M / M[0]) ** -0.2)
+    spread = np.where(np.arange(len(M)) < 2, 0.2 / closeness, 0.2 * (M / M[0]) ** -0.2)
     truth = middle * (1 + ranks * spread)
     many = Noise(repeats=400, tests=math.inf).errors(truth, np.random.default_rng(0))
     part = next(claims.unclear_when_small(studied(many), SETTINGS))
@@ -181,7 +181,7 @@ CASES: list[tuple[Callable[[float], Case], tuple[float, ...]]] = [
     (bigger_case, (-0.1, -0.05, -0.02, 0.0, 0.02, 0.05, 0.1, 0.2)),
     (improving_case, (0.0, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)),
     (steeper_case, (-0.05, -0.02, 0.0, 0.02, 0.05, 0.1)),
-    (unclear_case, (0.7, 1.0, 1.3, 2.0, 4.0, 10.0)),
+    (unclear_case, (0.8, 1.2, 1.6, 2.0, 3.0, 5.0, 10.0, 40.0)),
 ]
 
 
@@ -473,7 +473,7 @@ def main() -> None:
     ):
         found[title] = rows
         show(title, rows)
-    found["labels"] = of_labels(max(studies // 2, 50), Noise())
+    found["labels"] = of_labels(max(studies, 200), Noise())
     show_labels(found["labels"])
     print(f"\n{time.perf_counter() - started:.0f} s")
     if chosen.json:
