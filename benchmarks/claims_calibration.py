@@ -10,7 +10,8 @@ decisions can allow for it (`decisions.About`), the claims don't.
 
 For each claim of `takeoff.claims` one effect is varied around its threshold while everything else
 about the claim is clearly true: the worst case for a false `supported`. Then the decisions:
-plateaus, crossings, labels needed, gains, and P(A better than B).
+plateaus, crossings, labels needed, gains, and P(A better than B). Last, how often the known
+parameters of surfaces over network size and data come back within two standard errors.
 
 Usage: python benchmarks/claims_calibration.py [--quick] [--studies N] [--json FILE]
 """
@@ -23,7 +24,7 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from takeoff import claims, decisions
+from takeoff import claims, decisions, surfaces
 from takeoff.claims import ClaimSettings, DataSetCurves, Learner
 
 Floats = NDArray[np.float64]
@@ -411,13 +412,77 @@ def tenths(kind: str, pairs: list[tuple[float, bool]]) -> Iterator[dict[str, Any
             }  # fmt: skip
 
 
+# Surfaces
+
+SURFACES = {
+    "losses (Hoffmann et al. 2022)": ((1.69, 406.4, 0.34, 410.7, 0.28), (7.5, 10.0, 8.5, 11.0)),
+    "errors": ((0.05, 1.2, 0.25, 2.0, 0.45), (3.0, 6.5, 2.5, 6.0)),
+    "errors, next to no floor": ((0.002, 1.0, 0.2, 2.0, 0.4), (3.0, 6.5, 2.5, 6.0)),
+}
+DESIGNS = ((36, 0.01, "grid"), (36, 0.03, "grid"), (60, 0.01, "t3"), (20, 0.01, "scattered"))
+
+
+def of_surfaces(studies: int) -> list[dict[str, Any]]:
+    """How often each known parameter lies within two standard errors of the fitted one."""
+    rows = []
+    for name, (truth, ranges) in SURFACES.items():
+        for points, noise, design in DESIGNS:
+            rng = np.random.default_rng(6)
+            drawn = [sampled(truth, ranges, points, noise, design, rng) for _ in range(studies)]
+            fits = [surfaces.fit(*one) for one in drawn]
+            held = [
+                [abs(f.parameters[p] - x) <= 2 * f.standard_errors[p] for p, x in named(truth)]
+                for f in fits
+            ]
+            each = dict(zip(surfaces.PARAMETERS, np.mean(held, axis=0).tolist(), strict=True))
+            rows.append(
+                {"surface": name, "points": points, "noise": noise, "design": design} | each
+                | {"all": float(np.mean(held)), "studies": studies,
+                   "largest_gradient": max(f.gradient_norm for f in fits),
+                   "converged": float(np.mean([f.status == surfaces.CONVERGED for f in fits]))}
+            )  # fmt: skip
+    return rows
+
+
+def named(truth: Sequence[float]) -> Iterator[tuple[str, float]]:
+    """The parameters of a surface by name."""
+    yield from zip(surfaces.PARAMETERS, truth, strict=True)
+
+
+def sampled(
+    truth: Sequence[float],
+    ranges: Sequence[float],
+    points: int,
+    noise: float,
+    design: str,
+    rng: np.random.Generator,
+) -> tuple[Floats, Floats, Floats]:
+    """N, D and losses with relative noise; ranges are the powers of ten of N and of D."""
+    n_from, n_to, d_from, d_to = ranges
+    if design == "grid":
+        side = round(math.sqrt(points))
+        axes = np.logspace(n_from, n_to, side), np.logspace(d_from, d_to, side)
+        n, d = (axis.ravel() for axis in np.meshgrid(*axes))
+    else:
+        n, d = 10 ** rng.uniform(n_from, n_to, points), 10 ** rng.uniform(d_from, d_to, points)
+    e, a, alpha, b, beta = truth
+    off = rng.standard_t(3, len(n)) if design == "t3" else rng.standard_normal(len(n))
+    return n, d, (e + a * n**-alpha + b * d**-beta) * np.exp(noise * off)
+
+
 # What is printed
 
 
 def show(title: str, rows: list[dict[str, Any]]) -> None:
     """A table."""
     print(f"\n{title}")
-    print(pd.DataFrame(rows).to_string(index=False, float_format=lambda x: f"{x:.3f}", na_rep="-"))
+    table = pd.DataFrame(rows)
+    print(table.to_string(index=False, float_format=number, na_rep="-"))
+
+
+def number(x: float) -> str:
+    """Three decimals, or a power of ten where they would all be zero."""
+    return f"{x:.3f}" if x == 0 or abs(x) >= 5e-4 else f"{x:.1e}"
 
 
 def worst(rows: list[dict[str, Any]]) -> float:
@@ -470,6 +535,7 @@ def main() -> None:
         ("P(A better than B)", of_probabilities(studies, Noise())),
         (f"P(A better) on other tests than these {TESTS:,}", of_probabilities(studies, tests)),
         ("P(A better), tests allowed for", of_probabilities(studies, tests, about)),
+        ("Surfaces: within two standard errors", of_surfaces(5 if chosen.quick else studies // 5)),
     ):
         found[title] = rows
         show(title, rows)

@@ -60,6 +60,11 @@ def test_the_command_prints_and_writes(
         "labels_needed": 4, "gain": 6, "plateau": 2, "shape": 2, "rank": 2, "better": 1,
         "crossing": 1,
     }  # fmt: skip
+    ranks = found[found["decision"] == "rank"][["learner", "value", "low", "high"]]
+    assert ranks.to_numpy().tolist() == [
+        ["deep", "1.0", "1.0", "1.0"],
+        ["simple", "2.0", "2.0", "2.0"],
+    ]
     place = found[found["decision"] == "crossing"].iloc[0]
     assert float(place["low"]) <= 81 <= float(place["high"])
 
