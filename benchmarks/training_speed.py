@@ -24,7 +24,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -281,21 +281,23 @@ def peak() -> float:
     return found
 
 
-def best_batch(cells: list[Sample], hidden: list[int], share: float) -> dict[str, float]:
-    """GFLOP/s of the largest network at each batch size."""
-    found = {}
-    large = [sample for sample in cells if sample.m == max(SIZES)] * 2
+class Untested(Tested):
+    """Leaves out the test, which is not training."""
+
+    def finish(self, sample: Sample, best: Candidate, seconds: float) -> None:
+        pass
+
+
+def best_batch(cells: list[Sample], hidden: list[int]) -> dict[str, float]:
+    """GFLOP/s of four of the largest networks at each batch size, of the same number of rows."""
+    large = next(sample for sample in cells if sample.m == max(SIZES))
+    four = [replace(large, repeat=place) for place in range(4)]
+    fit, found = {"hidden": hidden, "grid": {"learning_rate": [RATE]}}, {}
     for batch in BATCHES:
-        ledger, steps = Tested(), max(10, round(200 * share * BATCH / batch))
-        training = settings(share, batch) | {"min_steps": steps, "max_steps": steps}
-        training |= {"evaluations": 1}
+        ledger, steps = Untested(), 200 * BATCHES[0] // batch
+        training = settings(1.0, batch) | {"min_steps": steps, "max_steps": steps, "evaluations": 1}
         started = time.process_time()
-        fit = {"hidden": hidden, "grid": {"learning_rate": [RATE]}}
-        unique = [
-            Sample(one.data, one.m, place, one.train, one.validation, one.seed)
-            for place, one in enumerate(large)
-        ]
-        mlp.fit_together(unique, fit, training, ledger)  # type: ignore[arg-type]
+        mlp.fit_together(four, fit, training, ledger)  # type: ignore[arg-type]
         seconds = time.process_time() - started
         found[str(batch)] = ledger.taken * operations(hidden, batch) / seconds / 1e9
     return found
@@ -333,7 +335,7 @@ def measure(share: float, shapes: dict[str, list[int]]) -> dict[str, Any]:
                   f"{rate / highest:9.0%}{faster:11.1f}x{first:19.3f}{last:11.3f}")  # fmt: skip
         figures[name] = {"steps": steps, "peak_gflops": highest, "ways": rows}
     name, hidden = list(shapes.items())[-1]
-    rates, highest = best_batch(cells, hidden, share), peak()
+    rates, highest = best_batch(cells, hidden), peak()
     print(f"\nhidden {name} by batch size: "
           + ", ".join(f"{batch}: {rate:.0f} GFLOP/s ({rate / highest:.0%} of {highest:.0f})"
                       for batch, rate in rates.items()))  # fmt: skip
@@ -344,16 +346,19 @@ def measure(share: float, shapes: dict[str, list[int]]) -> dict[str, Any]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--quick", action="store_true", help="a twentieth of the steps, < 50 s")
+    parser.add_argument(
+        "--quick", action="store_true", help="without the largest network, few steps"
+    )
     parser.add_argument("--share", type=float, help="of the steps, instead of all")
-    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES)
     parser.add_argument("--json", type=Path, help="write the figures here")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     keep_freed_memory()
     warnings.simplefilter("ignore")
     share = chosen.share or (0.05 if chosen.quick else 1.0)
-    figures = measure(share, {name: SHAPES[name] for name in chosen.shapes})
+    shapes = chosen.shapes or list(SHAPES)[: 2 if chosen.quick else 3]
+    figures = measure(share, {name: SHAPES[name] for name in shapes})
     if chosen.json:
         chosen.json.write_text(json.dumps(figures, indent=1))
 
