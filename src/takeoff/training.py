@@ -108,7 +108,8 @@ def train_curve(
     import pandas as pd
 
     ledger = Ledger(settings, data, store, progress)
-    samples = [sample for sample in _samples(settings, data) if not ledger.has(sample)]
+    missing = [key for key in _keys(settings) if key not in ledger.rows]
+    samples = [_sample(settings, data, *key) for key in missing]
     ledger.start()
     if samples and hasattr(learner, "fit_together"):
         learner.fit_together(samples, settings["fit"], settings["training"], ledger)
@@ -188,10 +189,6 @@ class Ledger:
             if row is not None:
                 self.rows[m, repeat] = row
 
-    def has(self, sample: Sample) -> bool:
-        """Whether the cell is finished."""
-        return (sample.m, sample.repeat) in self.rows
-
     @property
     def checkpoint(self) -> Path:
         """Where a batch that was stopped in the middle is kept: one file a curve."""
@@ -246,12 +243,11 @@ def _keys(settings: dict[str, Any]) -> list[tuple[int, int]]:
     return [(m, repeat) for m in settings["m"] for repeat in range(settings["repeats"])]
 
 
-def _samples(settings: dict[str, Any], data: Dataset) -> Iterator[Sample]:
-    for m, repeat in _keys(settings):
-        train, validation = split(subset(data, settings["seed"], m, repeat), settings["training"])
-        _needs_two_classes(data, train, m, repeat)
-        seed = seed_of(settings["seed"], data.name, settings["learner"], m, repeat)
-        yield Sample(data, m, repeat, train, validation, seed)
+def _sample(settings: dict[str, Any], data: Dataset, m: int, repeat: int) -> Sample:
+    train, validation = split(subset(data, settings["seed"], m, repeat), settings["training"])
+    _needs_two_classes(data, train, m, repeat)
+    seed = seed_of(settings["seed"], data.name, settings["learner"], m, repeat)
+    return Sample(data, m, repeat, train, validation, seed)
 
 
 def _fit_alone(

@@ -52,7 +52,7 @@ def reserved(accelerator: str) -> Iterator[list[int] | int]:
     one. With a single GPU, or none, Lightning's own choice stands. CUDA_VISIBLE_DEVICES, as a
     scheduler sets it, decides what is visible.
     """
-    wants_gpu = accelerator in ("auto", "gpu", "cuda")
+    wants_gpu = accelerator in ("auto", "gpu")
     visible = torch.cuda.device_count() if wants_gpu and torch.cuda.is_available() else 0
     if visible < 2:
         yield 1
