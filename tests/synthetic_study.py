@@ -71,6 +71,10 @@ CONFIG: dict[str, Any] = {
     },
     "statistics": {"level": 0.95, "bootstrap": 100},
 }
+METRIC = {
+    "metric": "error_rate", "unit": "", "scaling": "common", "noise_sd": 0.0,
+    "floor_is_bound": False, "time_ordered": False, "left_out": {}, "n_hand_made": 0,
+}  # fmt: skip
 SHEETS: dict[str, dict[str, Any]] = {
     "fashion_mnist": {
         "title": "Fashion-MNIST",
@@ -84,8 +88,7 @@ SHEETS: dict[str, dict[str, Any]] = {
                     "Sneaker", "Bag", "Ankle boot"],
         "n_features": 784,
         "class_shares": [0.1] * 10,
-        "bayes_error": None,
-        "bayes_log_loss": None,
+        **METRIC, "floors": {}, "floor": None, "chance": 0.9,
     },
     "spam": {
         "title": "Spam",
@@ -98,8 +101,8 @@ SHEETS: dict[str, dict[str, Any]] = {
         "classes": ["legitimate", "spam"],
         "n_features": 400,
         "class_shares": [0.62, 0.38],
-        "bayes_error": 0.0412,
-        "bayes_log_loss": 0.1127,
+        **METRIC, "floors": {"error_rate": 0.0412, "log_loss": 0.1127}, "floor": 0.0412,
+        "chance": 0.38,
     },
 }  # fmt: skip
 LAWS = {  # floor, amplitude, exponent

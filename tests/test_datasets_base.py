@@ -41,6 +41,20 @@ def make(**changes: Any) -> Dataset:
     return Dataset(**{**fields, **changes})
 
 
+def numbers(**changes: Any) -> Dataset:
+    """A small valid regression: numbers are stored, one of them missing."""
+    random = np.random.default_rng(0)
+    x_pool = random.normal(size=(8, 3)).astype(np.float32)
+    x_pool[0, 0] = np.nan
+    fields: dict[str, Any] = {
+        **{"classes": (), "metric": "rmse", "levels": None, "posterior_test": None},
+        **{"x_pool": x_pool, "x_test": random.normal(size=(3, 3)).astype(np.float32)},
+        **{"y_pool": random.normal(size=8), "y_test": random.normal(size=3)},
+        **{"weights_pool": np.ones(8), "groups_pool": np.arange(8), "scaling": "each"},
+    }
+    return make(**{**fields, **changes})
+
+
 def fields_of(data: Dataset) -> dict[str, Any]:
     """All fields, arrays as lists, for comparison."""
     values = {field.name: getattr(data, field.name) for field in dataclasses.fields(data)}
@@ -62,6 +76,9 @@ def test_loading_gives_back_what_was_saved(saved: Path) -> None:
     without = saved.with_name("without.npz")
     make(posterior_test=None).save(without)
     assert Dataset.load(without).posterior_test is None
+    numbers().save(without)
+    for name, value in fields_of(Dataset.load(without)).items():
+        np.testing.assert_equal(value, fields_of(numbers())[name])
 
 
 def test_equal_data_sets_are_equal_files(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,15 +149,44 @@ def test_features_are_the_levels_of_the_bytes() -> None:
     assert features == pytest.approx(np.array([[0.0, 1.0, 0.2]]))
 
 
-def test_the_bayes_rates_come_from_the_posterior() -> None:
+def test_the_floors_come_from_the_posterior() -> None:
     """The error is the mean of 1 - max p, the log-loss the mean entropy; 0 log 0 is 0."""
     data = make()
     entropies = [-0.25 * math.log(0.25) - 0.75 * math.log(0.75), 0.0, math.log(2)]
-    assert data.bayes_error == pytest.approx((0.25 + 0.0 + 0.5) / 3)
-    assert data.bayes_log_loss == pytest.approx(sum(entropies) / 3)
+    assert data.floors["error_rate"] == pytest.approx((0.25 + 0.0 + 0.5) / 3)
+    assert data.floors["log_loss"] == pytest.approx(sum(entropies) / 3)
+    assert data.sheet()["floor"] == data.floors["error_rate"]
     unknown = make(posterior_test=None)
-    assert unknown.bayes_error is None
-    assert unknown.bayes_log_loss is None
+    assert unknown.floors == {}
+    assert unknown.sheet()["floor"] is None
+
+
+def test_the_floor_of_a_regression_is_its_noise() -> None:
+    """Predicting the expected label leaves the label's own standard deviation."""
+    mean = np.array([1.0, 2.0, 4.0])
+    data = numbers(mean_test=mean, noise_sd=0.5)
+    assert data.floors == {"rmse": pytest.approx(0.5)}
+    assert numbers().floors == {}
+
+
+def test_chance_is_the_best_constant() -> None:
+    """Of classes it is to say the most frequent one of the pool; of numbers, the pool's mean."""
+    labels = make(posterior_test=None)
+    assert labels.chance == pytest.approx(2 / 3)  # "no" is the most frequent, and one of three
+    data = numbers()
+    away = data.y_test - data.y_pool.mean()
+    assert data.chance == pytest.approx(np.sqrt(np.mean(away**2)))
+
+
+def test_hand_made_features_replace_the_raw_ones() -> None:
+    """The labels stay; the numbers are taken as they are, and each gets a scale of its own."""
+    hand = np.arange(16, dtype=np.float32).reshape(8, 2), np.zeros((3, 2), np.float32)
+    data = make(hand_pool=hand[0], hand_test=hand[1]).hand_made()
+    assert data.features(data.x_pool).tolist() == hand[0].tolist()
+    assert data.y_pool.tolist() == make().y_pool.tolist()
+    assert data.scaling == "each"
+    with pytest.raises(TakeoffError, match="no hand-made features"):
+        make().hand_made()
 
 
 def test_the_sheet_is_plain_and_counts_right() -> None:

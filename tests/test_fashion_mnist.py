@@ -89,7 +89,7 @@ def test_pool_and_test_are_the_first_rows(small: Path) -> None:
     assert data.x_pool.tolist() == images[:25].reshape(25, 784).tolist()
     assert data.y_test.tolist() == labels[:15].tolist()
     assert data.levels[[0, 51, 255]] == pytest.approx([0, 0.2, 1])
-    assert data.bayes_error is None
+    assert data.floors == {}
     assert fashion_mnist.prepare(seed=1, pool=25, test=15, cache=small).digest == data.digest
 
 

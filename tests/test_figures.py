@@ -37,7 +37,7 @@ def ladder(**labels: str) -> list[dict[str, Any]]:
 def drawn(some: Results, learners: list[dict[str, Any]]) -> Iterator[tuple[str, Figure]]:
     """All figures of a study."""
     titles = {name: sheet["title"] for name, sheet in some.sheets.items()}
-    bayes = {name: sheet["bayes_error"] for name, sheet in some.sheets.items()}
+    bayes = {name: sheet["floor"] for name, sheet in some.sheets.items()}
     yield "learning_curves", figures.learning_curves(some.curves, learners, titles, bayes)
     yield "forecasts", figures.forecasts(some.curves, some.forecast, learners, titles)
     yield "held_out", figures.held_out(some.held_out, learners, titles)

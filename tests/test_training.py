@@ -119,7 +119,7 @@ def test_a_curve_has_a_row_per_cell(tmp_path, posterior: bool) -> None:
     assert table.notna().all(axis=None)
     assert {json.loads(chosen)["C"] for chosen in table["settings"]} <= {0.01, 1.0}
     if posterior:
-        assert table["test_error"].min() >= data.bayes_error
+        assert table["test_error"].min() >= data.floors["error_rate"]
 
 
 @pytest.mark.parametrize("kind", ["logistic_regression", "mlp"])

@@ -156,7 +156,7 @@ def plot_figures(chosen: argparse.Namespace) -> None:
     learners, claims = chosen.settings["learners"], chosen.settings["claims"]
     sheets = _sheets(chosen.results, chosen.settings["datasets"])
     titles = {name: sheet["title"] for name, sheet in sheets.items()}
-    bayes = {name: sheet["bayes_error"] for name, sheet in sheets.items()}
+    bayes = {name: sheet["floor"] for name, sheet in sheets.items()}
     tables = {
         path.stem: read_csv(path)
         for folder in ("fits", "claims")

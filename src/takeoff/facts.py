@@ -273,8 +273,8 @@ def _data_sets(results: Results) -> Iterator[Fact]:
             yield _count(f"{name}.{key}", sheet[key], (source, key))
         largest = max(sheet["class_shares"])
         yield _share(f"{name}.largest_class", largest, (source, "class_shares: the largest"))
-        if sheet["bayes_error"] is not None:
-            yield _share(f"{name}.bayes_error", sheet["bayes_error"], (source, "bayes_error"))
+        if sheet["floor"] is not None:
+            yield _share(f"{name}.bayes_error", sheet["floor"], (source, "floor"))
         all_m = sorted({int(m) for m in results.runs.loc[results.runs["dataset"] == name, "m"]})
         yield _count(f"{name}.m_min", all_m[0], (f"runs/{name}", "smallest m"))
         yield _count(f"{name}.m_max", all_m[-1], (f"runs/{name}", "largest m"))

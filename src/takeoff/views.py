@@ -176,7 +176,7 @@ def _dataset(results: Results, name: str, learners: Mapping[str, LearnerView]) -
         **{key: wording.clean(sheet[key]) for key in texts},
         citation=sheet["citation"],
         generated=sheet["generated"],
-        bayes_known=sheet["bayes_error"] is not None,
+        bayes_known=sheet["floor"] is not None,
         sizes=[str(m) for m in all_m],
         learners=[learner for learner in learners.values() if learner.name in present],
         best=learners[_lowest(large)],

@@ -27,7 +27,7 @@ What is known exactly
     length), given just what a learner sees. The words' probabilities are multiples of 2**-32, and
     the tables that mails are drawn from hold the same integers as the posterior uses. A bucket
     that a source never uses has the probability zero, in both. So no learner's expected error on
-    the test set can be lower than `bayes_error`.
+    the test set can be lower than the exact floor.
 
 How the numbers were chosen
     A first version (600 sources, about 30 words a mail) was given up for this one after an early
