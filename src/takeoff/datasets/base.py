@@ -211,8 +211,13 @@ class Dataset:
             )
         return replace(
             self,
-            **{"x_pool": self.hand_pool, "x_test": self.hand_test, "levels": None},
-            **{"hand_pool": None, "hand_test": None, "kinds": None, "scaling": "each"},
+            x_pool=self.hand_pool,
+            x_test=self.hand_test,
+            hand_pool=None,
+            hand_test=None,
+            levels=None,
+            kinds=None,
+            scaling="each",
         )
 
     def features(self, x: Stored) -> Floats:
