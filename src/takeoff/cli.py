@@ -148,6 +148,23 @@ def check_claims(chosen: argparse.Namespace) -> None:
     write_json(chosen.out / "claims.json", found.claims)
 
 
+def weigh_options(chosen: argparse.Namespace) -> None:
+    """Decide what more labels would bring, and what holds the error back."""
+    from takeoff import options
+    from takeoff.runs import read_runs
+
+    settings = chosen.settings
+    sheets = _sheets(chosen.results, settings["datasets"])
+    found = options.weigh(
+        read_runs(chosen.runs, settings["design"]),
+        settings["learners"],
+        {name: options.about(sheet) for name, sheet in sheets.items()},
+        options.Asked(**settings["asked"]),
+        settings["feature_pairs"],
+    )
+    options.write(found, chosen.out)
+
+
 def plot_figures(chosen: argparse.Namespace) -> None:
     """Draw every figure of the paper."""
     from takeoff import figures
@@ -159,7 +176,7 @@ def plot_figures(chosen: argparse.Namespace) -> None:
     bayes = {name: sheet["floor"] for name, sheet in sheets.items()}
     tables = {
         path.stem: read_csv(path)
-        for folder in ("fits", "claims")
+        for folder in ("fits", "claims", "decisions")
         for path in sorted((chosen.results / folder).glob("*.csv"))
     }
     curves, forecast = tables["curves"], tables["forecast"]
@@ -171,6 +188,9 @@ def plot_figures(chosen: argparse.Namespace) -> None:
         "last_doublings": figures.last_doublings(reductions, learners, titles, claims["margin"]),
         "differences": figures.differences(tables["differences"], learners, titles),
         "agreement": figures.agreement(tables["agreement"], titles, claims["small_m"]),
+        "gains": figures.gains(
+            tables["gains"], learners, titles, chosen.settings["decisions"]["margin"]
+        ),
         "cost": figures.cost(curves, learners, titles),
     }
     for name, figure in drawn.items():
@@ -179,7 +199,7 @@ def plot_figures(chosen: argparse.Namespace) -> None:
 
 def render_report(chosen: argparse.Namespace) -> None:
     """Write the paper: report.html, report.pdf, report.json, figures and tables."""
-    from takeoff import paper
+    from takeoff import options, paper
     from takeoff.facts import Results
     from takeoff.files import read_csv, read_json
     from takeoff.runs import read_runs
@@ -197,6 +217,7 @@ def render_report(chosen: argparse.Namespace) -> None:
         differences=read_csv(folder / "claims/differences.csv"),
         agreement=read_csv(folder / "claims/agreement.csv"),
         claims=read_json(folder / "claims/claims.json"),
+        options=options.read(folder / "decisions"),
     )
     paper.render(results, folder / "figures", chosen.reports, folder / "report")
 
@@ -308,6 +329,7 @@ def _parser() -> argparse.ArgumentParser:
     command(train_curve, "data", "cells", "out")
     command(fit_curves, "out", runs=True)
     command(check_claims, "out", runs=True)
+    command(weigh_options, "results", "out", runs=True)
     command(plot_figures, "results", "out")
     command(render_report, "results", "reports", runs=True)
     command(write_schema, "out")

@@ -22,6 +22,8 @@ from takeoff.forecasts import AHEAD, score
 if TYPE_CHECKING:
     import pandas as pd
 
+    from takeoff.options import Options
+
 MEANS = {  # of a `forecasts.Score`, and where they come from in the table
     "error": "|predicted - measured|",
     "last_value_error": "|last_value - measured|",
@@ -44,6 +46,7 @@ class Results:
         forecast: `forecasts.forecast_curves`.
         held_out: `forecasts.hold_out`.
         last_doublings, differences, agreement, claims: `claims.check`.
+        options: `options.weigh`; None leaves their section out.
     """
 
     study: Mapping[str, Any]
@@ -57,6 +60,7 @@ class Results:
     differences: pd.DataFrame
     agreement: pd.DataFrame
     claims: Mapping[str, Any]
+    options: Options | None = None
 
     @property
     def datasets(self) -> list[str]:
@@ -134,7 +138,10 @@ def build(results: Results) -> Facts:
     about = (_study, _data_sets, _learners)
     measured = (_chosen, _errors, _fits, _reductions, _agreement, _differences)
     ahead = (_forecasts, _held_out)
-    return Facts(fact for group in (*about, *measured, *ahead, _claims) for fact in group(results))
+    from takeoff import option_facts  # it writes facts, so it imports this module
+
+    groups = (*about, *measured, *ahead, _claims, option_facts.build)
+    return Facts(fact for group in groups for fact in group(results))
 
 
 # One fact

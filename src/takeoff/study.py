@@ -192,6 +192,38 @@ class ClaimThresholds(Section):
     small_m: Count = 2
 
 
+FARTHEST = 10  # times the largest m: nothing is forecast beyond (as in `takeoff.decisions`)
+
+
+class DecisionSettings(Section):
+    """What "What more labels would bring" is asked."""
+
+    targets: Annotated[
+        Literal["auto"] | Annotated[list[Positive], Field(min_length=1)],
+        Field(description="errors to reach; auto: 10, 25 and 50 % below the lowest measured one"),
+    ] = "auto"
+    factors: Annotated[
+        list[Annotated[float, Field(gt=1, le=FARTHEST)]],
+        Field(min_length=1, description="multiples of the labels"),
+    ] = [2, 4, 10]
+    margin: Annotated[
+        Fraction, Field(description="share of the error that a lever must remove to be worth it")
+    ] = 0.1
+
+    @field_validator("targets", "factors")
+    @classmethod
+    def _ordered_once(cls, values: Any) -> Any:
+        return values if isinstance(values, str) else sorted(set(values))
+
+
+class Costs(Section):
+    """What labels and computing cost; the paper then speaks of money too."""
+
+    label: Annotated[float, Field(ge=0, description="one labelled example")] | None = None
+    hour: Annotated[float, Field(ge=0, description="an hour of computing")] | None = None
+    currency: Annotated[str, Field(min_length=1)] = "EUR"
+
+
 class Use(Section):
     """What this study takes of the definitions, in the order of the paper."""
 
@@ -223,6 +255,8 @@ class Study(Section):
     training: TrainingSettings = TrainingSettings()
     statistics: StatisticsSettings = StatisticsSettings()
     claims: ClaimThresholds = ClaimThresholds()
+    decisions: DecisionSettings = DecisionSettings()
+    costs: Costs = Costs()
 
     @model_validator(mode="after")
     def _used_names_are_defined(self) -> Study:
@@ -328,6 +362,38 @@ class Study(Section):
                 "repeats": self.datasets[dataset].repeats,
             }
             for dataset, learner in self.curves
+        ]
+
+    def option_settings(self) -> dict[str, Any]:
+        """All that weighing the options depends on, beside the runs and the data sheets."""
+        return {
+            "design": self.design(),
+            "datasets": self.use.datasets,
+            "learners": self.ladder(),
+            "feature_pairs": self.feature_pairs(),
+            "asked": {
+                **self.decisions.model_dump(),
+                "doublings": self.claims.doublings,
+                "plateau_margin": self.claims.margin,
+                "level": self.statistics.forecast_level,
+            },
+        }
+
+    def feature_pairs(self) -> list[tuple[str, str]]:
+        """Learners that differ in nothing but their features: (on raw ones, on hand-made ones)."""
+
+        def what(name: str) -> dict[str, Any]:
+            return self.learners[name].training_part()
+
+        by_features = {
+            kind: [name for name in self.use.learners if what(name).get("features") == kind]
+            for kind in ("raw", "hand_made")
+        }
+        return [
+            (raw, hand)
+            for raw in by_features["raw"]
+            for hand in by_features["hand_made"]
+            if what(raw) | {"features": ""} == what(hand) | {"features": ""}
         ]
 
     def ladder(self) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import takeoff
-from takeoff import facts, wording
+from takeoff import facts, option_views, wording
 from takeoff.facts import Results
 from takeoff.forecasts import Score, score
 
@@ -147,6 +147,7 @@ def context(results: Results) -> dict[str, Any]:
         "forecasts": _forecasts(results, datasets, learners),
         "held_out": _held_out(results),
         "verdicts": _pair_verdicts(results.differences),
+        "options": option_views.build(results, datasets, learners),
     }
 
 
