@@ -57,6 +57,14 @@ def prepare_dataset(chosen: argparse.Namespace) -> None:
     write_json(chosen.sheet, data.sheet())
 
 
+def read_table(chosen: argparse.Namespace) -> None:
+    """Take the learning curves of a table, instead of training any."""
+    from takeoff.given import write_runs
+    from takeoff.study import Runs
+
+    write_runs(Runs.model_validate(chosen.settings), chosen.results)
+
+
 def train_curve(chosen: argparse.Namespace) -> None:
     """Train one learning curve, cell by cell; finished cells come from the store."""
     from takeoff import learners
@@ -80,15 +88,17 @@ def train_curve(chosen: argparse.Namespace) -> None:
 
 def fit_curves(chosen: argparse.Namespace) -> None:
     """Average the repeats; describe every curve by a law, forecast it, and hold out its end."""
-    from takeoff import fits, forecasts
+    from takeoff import fits, forecasts, given
     from takeoff.files import write_csv
     from takeoff.runs import read_runs
 
     settings = chosen.settings
     runs = read_runs(chosen.runs, settings["design"])
     level = settings["level"]
-    curves = fits.summarise(runs, level)
-    laws = fits.fit_laws(runs, level=level, bootstrap=settings["bootstrap"], seed=settings["seed"])
+    from_table = any(curve.get("given") for curve in settings["design"])
+    source = given if from_table else fits
+    curves = source.summarise(runs, level)
+    laws = source.fit_laws(runs, level=level, bootstrap=settings["bootstrap"], seed=settings["seed"])
     write_csv(chosen.out / "curves.csv", curves)
     write_csv(chosen.out / "fits.csv", laws)
     ahead = settings["forecast_level"]
@@ -132,12 +142,14 @@ def decide(chosen: argparse.Namespace) -> None:
 
 def check_claims(chosen: argparse.Namespace) -> None:
     """Hold the claims against the runs."""
-    from takeoff import claims
+    from takeoff import claims, claims_from_means
     from takeoff.files import write_csv, write_json
     from takeoff.runs import read_runs
 
     settings = chosen.settings
-    found = claims.check(
+    from_table = any(curve.get("given") for curve in settings["design"])
+    check = claims_from_means.check if from_table else claims.check
+    found = check(
         read_runs(chosen.runs, settings["design"]),
         [claims.Learner(**learner) for learner in settings["learners"]],
         claims.ClaimSettings(level=settings["level"], **settings["claims"]),
@@ -191,8 +203,9 @@ def plot_figures(chosen: argparse.Namespace) -> None:
         "gains": figures.gains(
             tables["gains"], learners, titles, chosen.settings["decisions"]["margin"]
         ),
-        "cost": figures.cost(curves, learners, titles),
     }
+    if curves["seconds"].notna().any():
+        drawn["cost"] = figures.cost(curves, learners, titles)
     for name, figure in drawn.items():
         figures.save(figure, chosen.out / f"{name}.svg", name)
 
@@ -326,6 +339,7 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument("--settings", type=json.loads, required=True, metavar="JSON")
 
     command(prepare_dataset, "data", "sheet")
+    command(read_table, "results")
     command(train_curve, "data", "cells", "out")
     command(fit_curves, "out", runs=True)
     command(check_claims, "out", runs=True)

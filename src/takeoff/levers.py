@@ -133,9 +133,7 @@ def network(ladder: Sequence[Named], margin: float, level: float) -> Lever:
     return _step("network", smaller, larger, margin, level)
 
 
-def features(
-    pairs: Sequence[tuple[Named, Named]], best: str, margin: float, level: float
-) -> Lever:
+def features(pairs: Sequence[tuple[Named, Named]], best: str, margin: float, level: float) -> Lever:
     """Do hand-made features remove more than the margin from the error on raw ones?
 
     Args:
@@ -155,9 +153,7 @@ def features(
     return replace(lever, in_use=best in {hand.name for _, hand in pairs})
 
 
-def floor(
-    best: Named, known: float | None, is_bound: bool, margin: float, level: float
-) -> Lever:
+def floor(best: Named, known: float | None, is_bound: bool, margin: float, level: float) -> Lever:
     """Does less than the margin lie above the floor?
 
     Args:
@@ -203,9 +199,7 @@ def _step(kind: Kind, before: Named, after: Named, margin: float, level: float) 
         return replace(found, m=m, reason="zero")
     low, high = estimate.interval(level)
     shares = [-math.expm1(-value) for value in (estimate.value, low, high)]
-    return answered(
-        replace(found, m=m, removes=shares[0], low=shares[1], high=shares[2]), margin
-    )
+    return answered(replace(found, m=m, removes=shares[0], low=shares[1], high=shares[2]), margin)
 
 
 def log_ratio(before: Measured, after: Measured, m: float) -> Estimate | None:

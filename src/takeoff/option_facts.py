@@ -280,9 +280,7 @@ def _price_of_the_step(results: Results, costs: Mapping[str, Any]) -> Iterator[F
         lever = next(one for one in verdict["levers"] if one["kind"] == "network")
         if missing(lever["removes"]):
             continue
-        after, before = (
-            seconds[dataset, lever[key], lever["m"]] for key in ("subject", "versus")
-        )
+        after, before = (seconds[dataset, lever[key], lever["m"]] for key in ("subject", "versus"))
         price, unit = (after - before) / 3600 * costs["hour"], costs["currency"]
         source = ("fits/curves.csv", f"{dataset}: seconds of the two largest networks")
         if not missing(price):
