@@ -245,12 +245,13 @@ def _with(part: Part, estimate: Estimate, level: float) -> Part:
 
 def _claim(claim: str, parts: Sequence[Part], settings: ClaimSettings) -> dict[str, Any]:
     key, unit = THRESHOLDS.get(claim, (None, ""))
+    reasons = {part.reason for part in parts} or {"the study has no learners that this claim is about"}
     return {
         "claim": claim,
         "verdict": claims.verdict_on(parts),
         "threshold": getattr(settings, key) if key else 0.0,
         "unit": unit,
-        "reason": None if parts else "the study has no learners that this claim is about",
+        "reason": reasons.pop() if len(reasons) == 1 else None,
         "parts": [dict(vars(part)) for part in parts],
     }
 

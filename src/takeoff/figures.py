@@ -400,11 +400,11 @@ def _bayes_line(ax: Axes, error: float) -> None:
 def _m_axis(ax: Axes, m: Sequence[float] | pd.Series[Any]) -> None:
     """A logarithmic axis with the measured m as ticks, some of them labelled."""
     values = sorted(set(m))
-    ax.set_xscale("log")
     ax.set_xlabel("labelled examples m")
-    ax.xaxis.set_minor_formatter(NullFormatter())
     if not values:
         return
+    ax.set_xscale("log")
+    ax.xaxis.set_minor_formatter(NullFormatter())
     labelled = _spread_out(values, at_most=5)
     ax.xaxis.set_major_locator(FixedLocator(labelled))
     ax.xaxis.set_minor_locator(FixedLocator([v for v in values if v not in labelled]))

@@ -163,15 +163,16 @@ def _identifiers(names: Iterable[str]) -> dict[str, str]:
 
 
 def _learners(runs: Runs, names: dict[str, str]) -> list[dict[str, Any]]:
-    """As `Study.ladder`; networks without a rank are ranked as they come."""
-    found, rank = [], 0
+    """As `Study.ladder`; networks without a rank are ranked as the config lists them."""
+    ranks: dict[str, int] = {}
+    for original, known in runs.learners.items():
+        if known.family == "network" and original in names.values():
+            ranks[original] = known.rank or max(ranks.values(), default=0) + 1
+    found = []
     for name, original in names.items():
         known = runs.learners.get(original, TableLearner())
-        is_network = known.family == "network"
-        rank = (known.rank or rank + 1) if is_network else rank
-        label = known.label or original
-        own = rank if is_network else 0
-        found.append({"name": name, "label": label, "family": known.family, "rank": own})
+        rest = {"family": known.family, "rank": ranks.get(original, 0)}
+        found.append({"name": name, "label": known.label or original} | rest)
     return found
 
 

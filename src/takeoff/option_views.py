@@ -41,6 +41,7 @@ class PositionView:
 
     Attributes:
         leaders: The learners that no other is shown to beat, the lowest mean error first.
+        beaten: The others.
         ranked: All that were measured there, the lowest mean error first.
         absent: Those that weren't.
         basis: What the order rests on, see `decisions.Basis`.
@@ -48,6 +49,7 @@ class PositionView:
 
     name: str
     leaders: list[LearnerView]
+    beaten: list[LearnerView]
     ranked: list[LearnerView]
     absent: list[LearnerView]
     basis: str
@@ -188,6 +190,7 @@ def _positions(
             PositionView(
                 name=str(name),
                 leaders=[learners[one] for one in rows.loc[rows["rank_low"] == 1, "learner"]],
+                beaten=[learners[one] for one in rows.loc[rows["rank_low"] > 1, "learner"]],
                 ranked=order,
                 absent=[learner for learner in dataset.learners if learner not in order],
                 basis=str(rows["basis"].iloc[0]),
