@@ -1,10 +1,10 @@
 """The lecture's claims about curves that a table gave: also without repeats that could be paired.
 
-Where all learners of a data set have the same three or more repeats, `takeoff.claims` decides. Other
-data sets are decided part by part, from what there is: repeats that two curves have in common, or
-the standard errors of the means (z tests, as if the means were independent, which errs on the
-wide side for learners that saw the same examples). With neither, or where a claim is about the
-repeats themselves, a part is undecided and says why.
+Where all learners of a data set have the same three or more repeats, `takeoff.claims` decides.
+Other data sets are decided part by part, from what there is: repeats that two curves have in
+common, or the standard errors of the means (z tests, as if the means were independent, which errs
+on the wide side for learners that saw the same examples). With neither, or where a claim is about
+the repeats themselves, a part is undecided and says why.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from takeoff.intervals import Estimate, holm
 
 NO_SPREAD = "neither repeats nor standard errors say how far chance reaches"
 NO_REPEATS = "how stable an order is shows only between repeats that all learners share"
+NO_LEARNERS = "the study has no learners that this claim is about"
 NOT_ASKED = "this takes repeats that all learners share"
 THRESHOLDS = {
     "plateau": ("margin", claims.REDUCTION),
@@ -92,8 +93,7 @@ def _means(name: str, rows: pd.DataFrame, learners: Sequence[Learner]) -> Means:
 
 def _measured(rows: pd.DataFrame, repeats: Any) -> Measured:
     if len(repeats) == 1:
-        stderr = rows["stderr"] if "stderr" in rows else None
-        return measured(rows["m"], rows["test_error"], stderr=stderr)
+        return measured(rows["m"], rows["test_error"], stderr=rows.get("stderr"))
     errors = rows.pivot(index="m", columns="repeat", values="test_error").reindex(columns=repeats)
     return measured(errors.index.to_numpy(dtype=float), errors.to_numpy(dtype=float))
 
@@ -245,7 +245,7 @@ def _with(part: Part, estimate: Estimate, level: float) -> Part:
 
 def _claim(claim: str, parts: Sequence[Part], settings: ClaimSettings) -> dict[str, Any]:
     key, unit = THRESHOLDS.get(claim, (None, ""))
-    reasons = {part.reason for part in parts} or {"the study has no learners that this claim is about"}
+    reasons = {part.reason for part in parts} or {NO_LEARNERS}
     return {
         "claim": claim,
         "verdict": claims.verdict_on(parts),

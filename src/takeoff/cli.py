@@ -98,7 +98,8 @@ def fit_curves(chosen: argparse.Namespace) -> None:
     from_table = any(curve.get("given") for curve in settings["design"])
     source = given if from_table else fits
     curves = source.summarise(runs, level)
-    laws = source.fit_laws(runs, level=level, bootstrap=settings["bootstrap"], seed=settings["seed"])
+    how = {key: settings[key] for key in ("level", "bootstrap", "seed")}
+    laws = source.fit_laws(runs, **how)
     write_csv(chosen.out / "curves.csv", curves)
     write_csv(chosen.out / "fits.csv", laws)
     ahead = settings["forecast_level"]

@@ -1,12 +1,13 @@
 """A study that starts from a table of learning curves: `runs: curves.csv` in its config.
 
-The table is as for `takeoff fit` (see `takeoff.predictions`). `load` reads the config and looks into
-the table, so that the study knows its data sets, learners and m before anything runs; `write_runs`
-then writes what training would have written: a table per curve, and a sheet per data set. Names
-become identifiers (they are parts of file names and of ids); readers see those of the table.
+The table is as for `takeoff fit` (see `takeoff.predictions`). `load` reads the config and looks
+into the table, so that the study knows its data sets, learners and m before anything runs;
+`write_runs` then writes what training would have written: a table per curve, and a sheet per data
+set. Names become identifiers (they are parts of file names and of ids); readers see those of the
+table.
 
-`summarise` and `fit_laws` are those of `takeoff.fits` for curves that may lack repeats; claims about them
-are in `takeoff.claims_from_means`.
+`summarise` and `fit_laws` are those of `takeoff.fits` for curves that may lack repeats; claims
+about them are in `takeoff.claims_from_means`.
 """
 
 from __future__ import annotations

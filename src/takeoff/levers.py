@@ -1,7 +1,7 @@
 """What holds an error back: labels, the network's size, the features, or the noise in the data.
 
-Each *lever* is one effect, as a share of the error that the best learner makes with all labels, held
-against one margin: how much a lever has to remove to be worth pulling.
+Each *lever* is one effect, as a share of the error that the best learner makes with all labels,
+held against one margin: how much a lever has to remove to be worth pulling.
 
 - labels: the forecast for `LABELS` times the labels (`takeoff.decisions.gain_of`).
 - network: the last step of the ladder, from the second largest to the largest network, as measured

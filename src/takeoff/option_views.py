@@ -22,7 +22,7 @@ MOST_CROSSINGS = 6  # told of a data set; the table has all
 
 @dataclass(frozen=True)
 class LeverView:
-    """A lever, see `levers.Lever`; `id` leads to its facts."""
+    """A lever, see `levers.Lever`; `id` leads to its facts, `rises`: it makes the error larger."""
 
     id: str
     kind: str
@@ -32,6 +32,7 @@ class LeverView:
     floor: str | None
     in_use: bool
     measured: bool
+    rises: bool
     reason: str
 
 
@@ -176,6 +177,7 @@ def _lever(one: Mapping[str, Any], dataset: str, learners: Mapping[str, LearnerV
         floor=one["floor"],
         in_use=one["in_use"],
         measured=not missing(one["removes"]),
+        rises=not missing(one["removes"]) and one["removes"] < 0,
         reason=levers.REASONS.get(one["reason"], ""),
     )
 

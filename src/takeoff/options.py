@@ -1,8 +1,8 @@
 """What more labels would bring, and what else: the options of whoever has a study's results.
 
 `weigh` asks `takeoff.decisions` what its curves say (labels needed, gains, plateaus, crossings,
-rankings) and `takeoff.levers` what holds the error back. Everything comes out as plain tables, which
-the paper's facts are made from.
+rankings) and `takeoff.levers` what holds the error back. Everything comes out as plain tables,
+which the paper's facts are made from.
 """
 
 from __future__ import annotations
@@ -152,8 +152,7 @@ def _curve(rows: pd.DataFrame, repeats: Any, known: About) -> Measured:
         "where": f"curve of {names}",
     }
     if len(repeats) == 1:
-        stderr = rows["stderr"] if "stderr" in rows else None
-        return measured(rows["m"], rows["test_error"], stderr=stderr, **how)
+        return measured(rows["m"], rows["test_error"], stderr=rows.get("stderr"), **how)
     errors = rows.pivot(index="m", columns="repeat", values="test_error").reindex(columns=repeats)
     return measured(errors.index.to_numpy(dtype=float), errors.to_numpy(dtype=float), **how)
 
