@@ -22,6 +22,8 @@ from takeoff.forecasts import AHEAD, score
 if TYPE_CHECKING:
     import pandas as pd
 
+    from takeoff.options import Options
+
 MEANS = {  # of a `forecasts.Score`, and where they come from in the table
     "error": "|predicted - measured|",
     "last_value_error": "|last_value - measured|",
@@ -44,6 +46,7 @@ class Results:
         forecast: `forecasts.forecast_curves`.
         held_out: `forecasts.hold_out`.
         last_doublings, differences, agreement, claims: `claims.check`.
+        options: `options.weigh`; None leaves their section out.
     """
 
     study: Mapping[str, Any]
@@ -57,6 +60,7 @@ class Results:
     differences: pd.DataFrame
     agreement: pd.DataFrame
     claims: Mapping[str, Any]
+    options: Options | None = None
 
     @property
     def datasets(self) -> list[str]:
@@ -134,7 +138,10 @@ def build(results: Results) -> Facts:
     about = (_study, _data_sets, _learners)
     measured = (_chosen, _errors, _fits, _reductions, _agreement, _differences)
     ahead = (_forecasts, _held_out)
-    return Facts(fact for group in (*about, *measured, *ahead, _claims) for fact in group(results))
+    from takeoff import option_facts  # it writes facts, so it imports this module
+
+    groups = (*about, *measured, *ahead, _claims, option_facts.build)
+    return Facts(fact for group in groups for fact in group(results))
 
 
 # One fact
@@ -225,8 +232,9 @@ def _study(results: Results) -> Iterator[Fact]:
     yield _count("study.n_curves", n_curves, ("runs", "number of tables"))
     yield _count("study.n_datasets", len(results.datasets), (config, "use.datasets"))
     yield _count("study.n_learners", len(results.learners), (config, "use.learners"))
-    seconds = float(runs["seconds"].sum())
-    yield _fact("study.seconds", seconds, wording.duration, "seconds", ("runs", "sum of seconds"))
+    if runs["seconds"].notna().any():
+        seconds, where = float(runs["seconds"].sum()), ("runs", "sum of seconds")
+        yield _fact("study.seconds", seconds, wording.duration, "seconds", where)
     yield _text("study.seed", str(study["seed"]), (config, "seed"))
     repeats = sorted({study["datasets"][name]["repeats"] for name in results.datasets})
     shown = wording.between(*map(wording.count, (repeats[0], repeats[-1])))
@@ -260,6 +268,8 @@ def _settings(section: str, values: Mapping[str, Any]) -> Iterator[Fact]:
 def versions(runs: pd.DataFrame) -> dict[str, str]:
     """Package -> version, as the runs recorded it; several where they differ."""
     found: dict[str, set[str]] = {}
+    if "versions" not in runs:
+        return {}
     for text in runs["versions"].dropna().unique():
         for package, version in json.loads(text).items():
             found.setdefault(package, set()).add(str(version))
@@ -269,10 +279,11 @@ def versions(runs: pd.DataFrame) -> dict[str, str]:
 def _data_sets(results: Results) -> Iterator[Fact]:
     for name, sheet in results.sheets.items():
         source = f"data/{name}.json"
-        for key in ("n_pool", "n_test", "n_features", "n_classes"):
-            yield _count(f"{name}.{key}", sheet[key], (source, key))
-        largest = max(sheet["class_shares"])
-        yield _share(f"{name}.largest_class", largest, (source, "class_shares: the largest"))
+        if not sheet.get("given"):
+            for key in ("n_pool", "n_test", "n_features", "n_classes"):
+                yield _count(f"{name}.{key}", sheet[key], (source, key))
+            largest = max(sheet["class_shares"])
+            yield _share(f"{name}.largest_class", largest, (source, "class_shares: the largest"))
         if sheet["floor"] is not None:
             yield _share(f"{name}.bayes_error", sheet["floor"], (source, "floor"))
         all_m = sorted({int(m) for m in results.runs.loc[results.runs["dataset"] == name, "m"]})
@@ -288,6 +299,8 @@ def _data_sets(results: Results) -> Iterator[Fact]:
 def _learners(results: Results) -> Iterator[Fact]:
     for name in results.learners:
         settings = results.study["learners"][name]
+        if "grid" not in settings:
+            continue
         key, grid = next(iter(settings["grid"].items()))
         tried = wording.joined([wording.plain_number(value) for value in sorted(grid)])
         yield _text(f"{name}.grid.{key}", tried, ("config", f"learners.{name}.grid.{key}"))
@@ -304,6 +317,8 @@ def _learners(results: Results) -> Iterator[Fact]:
 
 def _chosen(results: Results) -> Iterator[Fact]:
     """How often each setting of the grid was chosen, and how often one at the grid's edge."""
+    if "settings" not in results.runs:
+        return
     for (dataset, learner), runs in results.runs.groupby(["dataset", "learner"], sort=True):
         key, grid = next(iter(results.study["learners"][learner]["grid"].items()))
         chosen = [float(json.loads(settings)[key]) for settings in runs["settings"]]
@@ -323,6 +338,8 @@ def _errors(results: Results) -> Iterator[Fact]:
         last = curve.sort_values("m").iloc[-1]
         yield _count(f"{name}.m_max", last["m"], (file, "largest m"))
         yield from _mean(f"{name}.%s_at_max", last, file)
+    if "n_params" not in results.runs:
+        return
     for (dataset, learner), runs in results.runs.groupby(["dataset", "learner"], sort=True):
         at_max = runs[runs["m"] == runs["m"].max()]
         source = (f"runs/{dataset}/{learner}.csv", "mean n_params at the largest m")

@@ -10,6 +10,7 @@ import functools
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
@@ -38,6 +39,8 @@ TICK_STEPS: Sequence[Sequence[float]] = (  # from sparse to dense, within a deca
     (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8),
 )
 ASIDE = 1.14  # between two intervals at the same m, as a factor of m
+GAIN_MARKERS = ("o", "s", "D", "^", "v", "P")  # one for each multiple of the labels
+GAIN_SPREAD = 0.24  # of a row, between two multiples
 VERDICTS = {  # shape and fill, so that no verdict is told by colour alone
     "supported": ("o", True, "as claimed"),
     "undecided": ("o", False, "undecided"),
@@ -218,6 +221,42 @@ def last_doublings(
 
 
 @_styled
+def gains(bringing: pd.DataFrame, learners: Learners, titles: Titles, margin: float) -> Figure:
+    """What share of the error more labels remove: a mark for each multiple, one below the other.
+
+    Args:
+        bringing: dataset, learner, factor, relative, relative_low, relative_high (shares).
+        learners: Rows, from top to bottom.
+        titles: The data sets, in order.
+        margin: The share that is worth it.
+    """
+    look, names = looks(learners), [learner["name"] for learner in learners]
+    factors = sorted(set(bringing["factor"]))
+    height = _rows_height(len(learners)) * 1.25 + 0.25
+    figure, axes = _panels(titles, height=height, share_y=True, legend_rows=1)
+    ends = {"relative_low": "low", "relative_high": "high"}
+    for dataset, ax in axes.items():
+        for _, row in bringing[bringing["dataset"] == dataset].rename(columns=ends).iterrows():
+            name, i = row["learner"], factors.index(row["factor"])
+            y = names.index(name) + GAIN_SPREAD * (i - (len(factors) - 1) / 2)
+            own = replace(look[name], marker=GAIN_MARKERS[i % len(GAIN_MARKERS)])
+            _whisker(ax, y, row, "relative", own, f"{name}:{dataset}:{i}")
+        ax.axvline(0, color=INK, lw=0.7)
+        ax.axvline(100 * margin, color=INK, lw=1, ls=(0, (4, 2)))
+        ax.set_xlabel("error removed")
+        ax.xaxis.set_major_locator(MaxNLocator(5))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{_signed(x)}%"))
+    _row_labels(axes, [clean(learner["label"]) for learner in learners])
+    handles = [
+        Line2D([], [], color=INK, marker=GAIN_MARKERS[i % len(GAIN_MARKERS)], ms=5.6, mew=0, lw=1.4)
+        for i in range(len(factors))
+    ]
+    labels = [f"{plain_number(factor)} times the labels" for factor in factors]
+    _legend(figure, handles, labels, columns=min(len(factors), 3))
+    return figure
+
+
+@_styled
 def differences(pairs: pd.DataFrame, learners: Learners, titles: Titles) -> Figure:
     """Paired differences in test error, in the claimed order; right of zero is as claimed.
 
@@ -361,11 +400,11 @@ def _bayes_line(ax: Axes, error: float) -> None:
 def _m_axis(ax: Axes, m: Sequence[float] | pd.Series[Any]) -> None:
     """A logarithmic axis with the measured m as ticks, some of them labelled."""
     values = sorted(set(m))
-    ax.set_xscale("log")
     ax.set_xlabel("labelled examples m")
-    ax.xaxis.set_minor_formatter(NullFormatter())
     if not values:
         return
+    ax.set_xscale("log")
+    ax.xaxis.set_minor_formatter(NullFormatter())
     labelled = _spread_out(values, at_most=5)
     ax.xaxis.set_major_locator(FixedLocator(labelled))
     ax.xaxis.set_minor_locator(FixedLocator([v for v in values if v not in labelled]))
@@ -436,7 +475,7 @@ def _rows_height(rows: int) -> float:
 
 def _whisker(
     ax: Axes,
-    y: int,
+    y: float,
     row: pd.Series[Any],
     value: str,
     look: Look,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import takeoff
-from takeoff import facts, wording
+from takeoff import facts, option_views, wording
 from takeoff.facts import Results
 from takeoff.forecasts import Score, score
 
@@ -141,12 +141,16 @@ def context(results: Results) -> dict[str, Any]:
         "networks": [learner for learner in learners.values() if learner.is_network],
         "capped": _capped(results, datasets, learners),
         "claims": [_claim(claim, datasets, learners) for claim in results.claims_in_use],
-        "devices": [DEVICES.get(name, name) for name in sorted(set(results.runs["device"]))],
+        "given": _given(results),
+        "devices": [
+            DEVICES.get(name, name) for name in sorted(set(results.runs.get("device", ())))
+        ],
         "packages": sorted(facts.versions(results.runs)),
         "statuses": _by_curve(results.fits, "status"),
         "forecasts": _forecasts(results, datasets, learners),
         "held_out": _held_out(results),
         "verdicts": _pair_verdicts(results.differences),
+        "options": option_views.build(results, datasets, learners),
     }
 
 
@@ -158,10 +162,18 @@ def _learner(results: Results, name: str) -> LearnerView:
         label=label,
         named=wording.with_article(label),
         kind=settings["kind"],
-        is_network=settings["kind"] == "mlp",
-        key=next(iter(settings["grid"])),
+        is_network=settings["kind"] == "mlp" or settings.get("family") == "network",
+        key=next(iter(settings.get("grid", ())), ""),
         is_shallow=len(settings.get("hidden", ())) == 1,
     )
+
+
+def _given(results: Results) -> dict[str, bool] | None:
+    """Of a study that starts from a table: what says how far chance reaches; else None."""
+    if not results.study.get("given"):
+        return None
+    repeats = results.runs.groupby(["dataset", "learner", "m"]).size()
+    return {"repeats": bool(repeats.max() > 1), "stderr": "stderr" in results.runs}
 
 
 def _dataset(results: Results, name: str, learners: Mapping[str, LearnerView]) -> DatasetView:
