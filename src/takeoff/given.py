@@ -40,10 +40,11 @@ def load(config: dict[str, Any], files: Sequence[Path | str] = ()) -> Study:
     Raises:
         TakeoffError: The config or the table isn't usable; names file, key or row.
     """
+    if config.get("runs") is not None:
+        _nothing_beside(files)
     study = load_study(config, files)
     if study.runs is None:
         return study
-    _nothing_beside(files)
     return study.starting_from(given_by(study.runs))
 
 
