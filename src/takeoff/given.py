@@ -218,7 +218,10 @@ def write_runs(runs: Runs, folder: Path) -> None:
 def _sheet(name: str, known: dict[str, Any]) -> dict[str, Any]:
     """The data sheet of a data set of which little is known."""
     unknown = dict.fromkeys(("description", "task", "source", "licence", "citation"), "")
-    plain = {"generated": False, "floor_is_bound": False, "given": True}
+    plain = {
+        **{"generated": False, "floor_is_bound": False, "time_ordered": False, "given": True},
+        **{"scaling": "common", "n_hand_made": 0, "left_out": {}, "class_shares": []},
+    }
     return {"name": name, **unknown, **plain, **known}
 
 
