@@ -265,7 +265,7 @@ class _OneDataset:
 
     def verdict(self) -> Row:
         """What holds the error back, and who is the best."""
-        asked = self.levers()
+        asked = self.asked_levers()
         conclusion, because = levers.conclude(asked)
         network = self.best_network
         return {
@@ -278,7 +278,7 @@ class _OneDataset:
             "levers": [_plain(asdict(lever)) for lever in asked],
         }
 
-    def levers(self) -> list[levers.Lever]:
+    def asked_levers(self) -> list[levers.Lever]:
         """All four, in the order in which the paper tells them."""
         margin, level, best = self.asked.margin, self.level, self.best
         pairs = [
