@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import takeoff
-from takeoff import facts, wording
+from takeoff import facts, floors, wording
 from takeoff.facts import Results
 from takeoff.forecasts import Score, score
+from takeoff.measures import Measure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,10 +24,45 @@ DEVICES = {"cpu": "the CPU", "cuda": "a GPU (CUDA)", "mps": "a GPU (Apple)"}
 
 
 @dataclass(frozen=True)
+class MeasureView:
+    """What one data set, or all of them, are judged by.
+
+    Attributes:
+        name, plural: Within a sentence: "log-loss", "log-losses". Of a study whose data sets are
+            judged by different measures: "error", "errors".
+        unit: Of an error, or "".
+        in_unit: The name with the unit: "log-loss in nats".
+        meaning: What it is, in words.
+        is_share: Whether it is a fraction of 1.
+        is_mixed: Whether it stands for measures that differ.
+    """
+
+    name: str
+    plural: str
+    unit: str
+    in_unit: str
+    meaning: str
+    is_share: bool
+    is_mixed: bool = False
+
+
+MIXED = MeasureView("error", "errors", "", "error", "", is_share=False, is_mixed=True)
+
+
+@dataclass(frozen=True)
 class DatasetView:
     """A data set as templates see it.
 
     Attributes:
+        measure: What it is judged by.
+        is_regression: Whether its labels are numbers.
+        unit: Of these numbers; may be empty.
+        scaling: "common" or "each", see `Dataset`.
+        floor_known: Whether the error of the best possible predictions is known, or a bound of it.
+        floor_is_bound: Whether it is only a lower bound.
+        floor_is_exact: Whether it is known, and no bound.
+        left_out: For each reason, what rows were left out for: the reason, and the id of the fact
+            that says how many.
         sizes: Its m, as the ids of facts spell them.
         learners: Those that have a curve on it.
         best, best_when_small: The learners with the lowest mean error at the largest and at the
@@ -41,7 +77,16 @@ class DatasetView:
     licence: str
     citation: str
     generated: bool
-    bayes_known: bool
+    measure: MeasureView
+    is_regression: bool
+    unit: str
+    scaling: str
+    time_ordered: bool
+    has_hand_made: bool
+    left_out: list[tuple[str, str]]
+    floor_known: bool
+    floor_is_bound: bool
+    floor_is_exact: bool
     sizes: list[str]
     learners: list[LearnerView]
     best: LearnerView
@@ -74,10 +119,10 @@ class PartView:
 
     Attributes:
         id: Leads to its facts.
-        unit: A word to print after its effect, or "".
         is_steepness: Whether it compares the slopes of two curves.
         capped: Whether it looks at a smaller m than the data set has.
-        distance: From the effect to the threshold; orders the parts.
+        distance: From the effect to the threshold; orders the parts. A difference of two errors
+            counts as a share of the lowest error on its data set, so that data sets can be compared.
     """
 
     id: str
@@ -85,7 +130,6 @@ class PartView:
     subject: LearnerView | None
     versus: LearnerView | None
     verdict: str
-    unit: str
     is_steepness: bool
     reason: str | None
     capped: bool
@@ -114,6 +158,8 @@ class ForecastView:
         family: The family of curves with the most weight.
         status: See `takeoff.extrapolate.Forecast`.
         shape: See `takeoff.shapes.shape_of`.
+        below_floor: Whether the error expected at the largest m forecast is lower than that of the
+            best possible predictions: the forecast knows nothing of them.
     """
 
     id: str
@@ -122,6 +168,25 @@ class ForecastView:
     family: str
     status: str
     shape: str
+    below_floor: bool
+
+
+@dataclass(frozen=True)
+class FloorView:
+    """What the best possible predictions on one data set, known exactly, mean for its curves.
+
+    Attributes:
+        learner: The best at the largest m.
+        out_of_reach: Whether less of its error than the margin lies above the floor, so that its
+            curve counts as flat whatever it does.
+        still_falling: Learners whose curves count as flat, while what lies above the floor is
+            shown to fall by more than the margin per doubling.
+    """
+
+    dataset: DatasetView
+    learner: LearnerView
+    out_of_reach: bool
+    still_falling: list[LearnerView]
 
 
 def context(results: Results) -> dict[str, Any]:
@@ -136,16 +201,19 @@ def context(results: Results) -> dict[str, Any]:
         },
         "version": takeoff.__version__,
         "datasets": list(datasets.values()),
+        "measure": _measure(results.measure) if results.measure else MIXED,
+        "floor_measures": _floor_measures(results),
         "learners": list(learners.values()),
         "traditional": [learner for learner in learners.values() if not learner.is_network],
         "networks": [learner for learner in learners.values() if learner.is_network],
         "capped": _capped(results, datasets, learners),
-        "claims": [_claim(claim, datasets, learners) for claim in results.claims_in_use],
+        "claims": [_claim(results, claim, datasets, learners) for claim in results.claims_in_use],
         "devices": [DEVICES.get(name, name) for name in sorted(set(results.runs["device"]))],
         "packages": sorted(facts.versions(results.runs)),
         "statuses": _by_curve(results.fits, "status"),
         "forecasts": _forecasts(results, datasets, learners),
         "held_out": _held_out(results),
+        "floors": _floors(results, datasets, learners),
         "verdicts": _pair_verdicts(results.differences),
     }
 
@@ -164,8 +232,26 @@ def _learner(results: Results, name: str) -> LearnerView:
     )
 
 
+def _measure(measure: Measure) -> MeasureView:
+    in_unit = f"{measure.name} in {measure.suffix}" if measure.suffix else measure.name
+    return MeasureView(
+        name=measure.name,
+        plural=measure.plural,
+        unit=measure.suffix,
+        in_unit=in_unit,
+        meaning=measure.meaning,
+        is_share=measure.is_share,
+    )
+
+
+def _floor_measures(results: Results) -> list[str]:
+    """The measures of the best possible predictions that are known for any data set."""
+    known = {key for sheet in results.sheets.values() for key in sheet.get("floors", {})}
+    return [key for key in ("error_rate", "log_loss", "auc", "rmse") if key in known]
+
+
 def _dataset(results: Results, name: str, learners: Mapping[str, LearnerView]) -> DatasetView:
-    sheet = results.sheets[name]
+    sheet, measure = results.sheets[name], results.measures[name]
     curves = results.curves[results.curves["dataset"] == name]
     all_m = sorted({int(m) for m in curves["m"]})
     small, large = (curves[curves["m"] == m] for m in (all_m[0], all_m[-1]))
@@ -176,7 +262,19 @@ def _dataset(results: Results, name: str, learners: Mapping[str, LearnerView]) -
         **{key: wording.clean(sheet[key]) for key in texts},
         citation=sheet["citation"],
         generated=sheet["generated"],
-        bayes_known=sheet["floor"] is not None,
+        measure=_measure(measure),
+        is_regression=measure.metric == "rmse",
+        unit=measure.unit,
+        scaling=sheet["scaling"],
+        time_ordered=sheet["time_ordered"],
+        has_hand_made=bool(sheet["n_hand_made"]),
+        left_out=[
+            (wording.clean(reason), f"{name}.left_out.{i}")
+            for i, reason in enumerate(sorted(sheet["left_out"]))
+        ],
+        floor_known=measure.floor is not None,
+        floor_is_bound=measure.floor_is_bound,
+        floor_is_exact=measure.is_exact,
         sizes=[str(m) for m in all_m],
         learners=[learner for learner in learners.values() if learner.name in present],
         best=learners[_lowest(large)],
@@ -207,11 +305,16 @@ def _lowest(rows: pd.DataFrame) -> str:
 
 
 def _claim(
+    results: Results,
     claim: Mapping[str, Any],
     datasets: Mapping[str, DatasetView],
     learners: Mapping[str, LearnerView],
 ) -> ClaimView:
-    parts = [_part(claim["claim"], part, datasets, learners) for part in claim["parts"]]
+    lowest = results.curves.groupby("dataset")["test_error"].min()
+    parts = [
+        _part(claim["claim"], part, datasets, learners, float(lowest[part["dataset"]]))
+        for part in claim["parts"]
+    ]
     parts.sort(key=lambda part: -part.distance)
     return ClaimView(
         id=claim["claim"],
@@ -228,20 +331,20 @@ def _part(
     part: Mapping[str, Any],
     datasets: Mapping[str, DatasetView],
     learners: Mapping[str, LearnerView],
+    lowest: float,
 ) -> PartView:
-    dataset = datasets[part["dataset"]]
-    effect = part["effect"]
+    dataset, effect = datasets[part["dataset"]], part["effect"]
+    scale = (lowest or 1.0) if facts.is_difference(part) else 1.0
     return PartView(
         id=facts.part_id(claim, part),
         dataset=dataset,
         subject=learners.get(part["subject"]),
         versus=learners.get(part["versus"] or ""),
         verdict=part["verdict"],
-        unit="points" if part["unit"] == "test error" else "",
         is_steepness=facts.is_steepness(part),
         reason=part.get("reason"),
         capped=part["m"] is not None and part["m"] < int(dataset.sizes[-1]),
-        distance=-math.inf if effect is None else abs(effect - part["threshold"]),
+        distance=-math.inf if effect is None else abs(effect - part["threshold"]) / scale,
     )
 
 
@@ -261,6 +364,7 @@ def _forecasts(
             datasets[dataset],
             learners[learner],
             *(str(rows[dataset, learner][key]) for key in ("family", "status", "shape")),
+            below_floor=_below_floor(results, dataset, learner),
         )
         for dataset in datasets
         for learner in learners
@@ -268,11 +372,45 @@ def _forecasts(
     }
 
 
+def _below_floor(results: Results, dataset: str, learner: str) -> bool:
+    of_both = (results.forecast["dataset"] == dataset) & (results.forecast["learner"] == learner)
+    floor = results.measures[dataset].floor
+    lowest = results.forecast.loc[of_both].sort_values("m")["predicted"].iloc[-1]
+    return floor is not None and bool(lowest < floor)
+
+
 def _held_out(results: Results) -> dict[str, Score]:
     """Scores by data set, and of all curves as "study"; empty where nothing was held out."""
-    rows, level = results.held_out, results.study["statistics"]["forecast_level"]
-    groups = {name: rows[rows["dataset"] == name] for name in results.datasets} | {"study": rows}
-    return {name: score(some, level) for name, some in groups.items() if len(some)}
+    level = results.study["statistics"]["forecast_level"]
+    return {name: score(some, level) for name, some in facts.held_out_groups(results).items()}
+
+
+def _floors(
+    results: Results, datasets: Mapping[str, DatasetView], learners: Mapping[str, LearnerView]
+) -> list[FloorView]:
+    level, margin = results.study["statistics"]["level"], results.study["claims"]["margin"]
+    ends = {
+        (end.dataset, end.learner): end
+        for end in floors.ends(
+            results.runs, results.curves, results.measures, facts.doublings(results), level
+        )
+    }
+    flat = results.last_doublings[results.last_doublings["high"] < margin]
+    still = {
+        (row["dataset"], row["learner"])
+        for _, row in flat.iterrows()
+        if (end := ends.get((row["dataset"], row["learner"]))) and end.reduction_low > margin
+    }
+    return [
+        FloorView(
+            dataset,
+            dataset.best,
+            out_of_reach=ends[dataset.name, dataset.best.name].share < margin,
+            still_falling=[one for one in learners.values() if (dataset.name, one.name) in still],
+        )
+        for dataset in datasets.values()
+        if dataset.floor_is_exact
+    ]
 
 
 def _pair_verdicts(differences: pd.DataFrame) -> dict[str, str]:
