@@ -198,9 +198,7 @@ def mixed(**changes: Any) -> Results:
     raw = config(datasets=list(MIXED)) | {"study": "mixed", "title": "Four tasks, four measures"}
     raw["use"] |= changes
     m = M[2:-1]
-    raw["datasets"] = {
-        name: {"m": m, "repeats": 5, "pool": 40000, "test": 10000} for name in MIXED
-    }
+    raw["datasets"] = {name: {"m": m, "repeats": 5, "pool": 40000, "test": 10000} for name in MIXED}
     raw["learners"]["svm_rbf"]["m_max"] = {"spam": 4000, "ad_click": 4000}
     return results(raw, sheets={name: SHEETS.get(name, {}) | MIXED[name] for name in MIXED})
 
@@ -214,6 +212,7 @@ def results(
     study = load_study(raw or config())
     runs = make_runs(study, np.random.default_rng(seed))
     curves = fits.summarise(runs, 0.95)
+    limits = {name: _limits(sheets[name]) for name in study.use.datasets}
     ladder = [claims.Learner(**learner) for learner in study.ladder()]
     settings = claims.ClaimSettings(level=0.95, **study.claims.model_dump())
     findings = claims.check(runs, ladder, settings)
@@ -223,13 +222,18 @@ def results(
         runs=runs,
         curves=curves,
         fits=fits.fit_laws(runs, level=0.95, bootstrap=100, seed=1),
-        forecast=forecasts.forecast_curves(curves, level=0.9),
-        held_out=forecasts.hold_out(curves, level=0.9),
+        forecast=forecasts.forecast_curves(curves, 0.9, limits),
+        held_out=forecasts.hold_out(curves, 0.9, limits),
         last_doublings=findings.last_doublings,
         differences=findings.differences,
         agreement=findings.agreement,
         claims=findings.claims,
     )
+
+
+def _limits(sheet: dict[str, Any]) -> forecasts.Limits:
+    is_share = sheet["metric"] in ("error_rate", "balanced_error")
+    return forecasts.Limits(sheet["floor"], sheet["chance"], "error" if is_share else "loss")
 
 
 def make_runs(study: Any, random: np.random.Generator) -> pd.DataFrame:

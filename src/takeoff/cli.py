@@ -57,6 +57,14 @@ def prepare_dataset(chosen: argparse.Namespace) -> None:
     write_json(chosen.sheet, data.sheet())
 
 
+def read_table(chosen: argparse.Namespace) -> None:
+    """Take the learning curves of a table, instead of training any."""
+    from takeoff.given import write_runs
+    from takeoff.study import Runs
+
+    write_runs(Runs.model_validate(chosen.settings), chosen.results)
+
+
 def train_curve(chosen: argparse.Namespace) -> None:
     """Train one learning curve, cell by cell; finished cells come from the store."""
     from takeoff import learners
@@ -80,15 +88,18 @@ def train_curve(chosen: argparse.Namespace) -> None:
 
 def fit_curves(chosen: argparse.Namespace) -> None:
     """Average the repeats; describe every curve by a law, forecast it, and hold out its end."""
-    from takeoff import fits, forecasts
+    from takeoff import fits, forecasts, given
     from takeoff.files import write_csv
     from takeoff.runs import read_runs
 
     settings = chosen.settings
     runs = read_runs(chosen.runs, settings["design"])
     level = settings["level"]
-    curves = fits.summarise(runs, level)
-    laws = fits.fit_laws(runs, level=level, bootstrap=settings["bootstrap"], seed=settings["seed"])
+    from_table = any(curve.get("given") for curve in settings["design"])
+    source = given if from_table else fits
+    curves = source.summarise(runs, level)
+    how = {key: settings[key] for key in ("level", "bootstrap", "seed")}
+    laws = source.fit_laws(runs, **how)
     write_csv(chosen.out / "curves.csv", curves)
     write_csv(chosen.out / "fits.csv", laws)
     ahead = settings["forecast_level"]
@@ -132,12 +143,14 @@ def decide(chosen: argparse.Namespace) -> None:
 
 def check_claims(chosen: argparse.Namespace) -> None:
     """Hold the claims against the runs."""
-    from takeoff import claims
+    from takeoff import claims, claims_from_means
     from takeoff.files import write_csv, write_json
     from takeoff.runs import read_runs
 
     settings = chosen.settings
-    found = claims.check(
+    from_table = any(curve.get("given") for curve in settings["design"])
+    check = claims_from_means.check if from_table else claims.check
+    found = check(
         read_runs(chosen.runs, settings["design"]),
         [claims.Learner(**learner) for learner in settings["learners"]],
         claims.ClaimSettings(level=settings["level"], **settings["claims"]),
@@ -146,6 +159,23 @@ def check_claims(chosen: argparse.Namespace) -> None:
     write_csv(chosen.out / "differences.csv", found.differences)
     write_csv(chosen.out / "agreement.csv", found.agreement)
     write_json(chosen.out / "claims.json", found.claims)
+
+
+def weigh_options(chosen: argparse.Namespace) -> None:
+    """Decide what more labels would bring, and what holds the error back."""
+    from takeoff import options
+    from takeoff.runs import read_runs
+
+    settings = chosen.settings
+    sheets = _sheets(chosen.results, settings["datasets"])
+    found = options.weigh(
+        read_runs(chosen.runs, settings["design"]),
+        settings["learners"],
+        {name: options.about(sheet) for name, sheet in sheets.items()},
+        options.Asked(**settings["asked"]),
+        settings["feature_pairs"],
+    )
+    options.write(found, chosen.out)
 
 
 def plot_figures(chosen: argparse.Namespace) -> None:
@@ -159,7 +189,7 @@ def plot_figures(chosen: argparse.Namespace) -> None:
     titles = {name: sheet["title"] for name, sheet in sheets.items()}
     tables = {
         path.stem: read_csv(path)
-        for folder in ("fits", "claims")
+        for folder in ("fits", "claims", "decisions")
         for path in sorted((chosen.results / folder).glob("*.csv"))
     }
     curves, forecast = tables["curves"], tables["forecast"]
@@ -175,15 +205,19 @@ def plot_figures(chosen: argparse.Namespace) -> None:
         "last_doublings": figures.last_doublings(tables["last_doublings"], *shared, margin),
         "differences": figures.differences(tables["differences"], *shared),
         "agreement": figures.agreement(tables["agreement"], titles, claims["small_m"]),
-        "cost": figures.cost(curves, learners, titles),
+        "gains": figures.gains(
+            tables["gains"], learners, titles, chosen.settings["decisions"]["margin"]
+        ),
     }
+    if curves["seconds"].notna().any():
+        drawn["cost"] = figures.cost(curves, learners, titles)
     for name, figure in drawn.items():
         figures.save(figure, chosen.out / f"{name}.svg", name)
 
 
 def render_report(chosen: argparse.Namespace) -> None:
     """Write the paper: report.html, report.pdf, report.json, figures and tables."""
-    from takeoff import paper
+    from takeoff import options, paper
     from takeoff.facts import Results
     from takeoff.files import read_csv, read_json
     from takeoff.runs import read_runs
@@ -201,6 +235,7 @@ def render_report(chosen: argparse.Namespace) -> None:
         differences=read_csv(folder / "claims/differences.csv"),
         agreement=read_csv(folder / "claims/agreement.csv"),
         claims=read_json(folder / "claims/claims.json"),
+        options=options.read(folder / "decisions"),
     )
     paper.render(results, folder / "figures", chosen.reports, folder / "report")
 
@@ -309,9 +344,11 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument("--settings", type=json.loads, required=True, metavar="JSON")
 
     command(prepare_dataset, "data", "sheet")
+    command(read_table, "results")
     command(train_curve, "data", "cells", "out")
     command(fit_curves, "out", runs=True)
     command(check_claims, "out", runs=True)
+    command(weigh_options, "results", "out", runs=True)
     command(plot_figures, "results", "out")
     command(render_report, "results", "reports", runs=True)
     command(write_schema, "out")

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,9 @@ from takeoff import claims, floors, wording
 from takeoff.errors import TakeoffError
 from takeoff.forecasts import AHEAD, score
 from takeoff.measures import Measure, of_all
+
+if TYPE_CHECKING:
+    from takeoff.options import Options
 
 MEANS = {  # of a `forecasts.Score`, and where they come from in the table
     "error": "|predicted - measured|",
@@ -44,6 +47,7 @@ class Results:
         forecast: `forecasts.forecast_curves`.
         held_out: `forecasts.hold_out`.
         last_doublings, differences, agreement, claims: `claims.check`.
+        options: `options.weigh`; None leaves their section out.
     """
 
     study: Mapping[str, Any]
@@ -57,6 +61,7 @@ class Results:
     differences: pd.DataFrame
     agreement: pd.DataFrame
     claims: Mapping[str, Any]
+    options: Options | None = None
 
     @property
     def datasets(self) -> list[str]:
@@ -65,9 +70,7 @@ class Results:
     @cached_property
     def measures(self) -> dict[str, Measure]:
         """What each data set is judged by."""
-        return {
-            name: Measure.of(sheet, self._errors(name)) for name, sheet in self.sheets.items()
-        }
+        return {name: Measure.of(sheet, self._errors(name)) for name, sheet in self.sheets.items()}
 
     @cached_property
     def measure(self) -> Measure | None:
@@ -154,7 +157,10 @@ def build(results: Results) -> Facts:
     about = (_study, _data_sets, _best_possible, _learners)
     measured = (_chosen, _errors, _above_floor, _fits, _reductions, _agreement, _differences)
     ahead = (_forecasts, _held_out)
-    return Facts(fact for group in (*about, *measured, *ahead, _claims) for fact in group(results))
+    from takeoff import option_facts  # it writes facts, so it imports this module
+
+    groups = (*about, *measured, *ahead, _claims, option_facts.build)
+    return Facts(fact for group in groups for fact in group(results))
 
 
 # One fact
@@ -268,8 +274,9 @@ def _study(results: Results) -> Iterator[Fact]:
     yield _count("study.n_curves", n_curves, ("runs", "number of tables"))
     yield _count("study.n_datasets", len(results.datasets), (config, "use.datasets"))
     yield _count("study.n_learners", len(results.learners), (config, "use.learners"))
-    seconds = float(runs["seconds"].sum())
-    yield _fact("study.seconds", seconds, wording.duration, "seconds", ("runs", "sum of seconds"))
+    if runs["seconds"].notna().any():
+        seconds, where = float(runs["seconds"].sum()), ("runs", "sum of seconds")
+        yield _fact("study.seconds", seconds, wording.duration, "seconds", where)
     yield _text("study.seed", str(study["seed"]), (config, "seed"))
     repeats = sorted({study["datasets"][name]["repeats"] for name in results.datasets})
     shown = wording.between(*map(wording.count, (repeats[0], repeats[-1])))
@@ -303,6 +310,8 @@ def _settings(section: str, values: Mapping[str, Any]) -> Iterator[Fact]:
 def versions(runs: pd.DataFrame) -> dict[str, str]:
     """Package -> version, as the runs recorded it; several where they differ."""
     found: dict[str, set[str]] = {}
+    if "versions" not in runs:
+        return {}
     for text in runs["versions"].dropna().unique():
         for package, version in json.loads(text).items():
             found.setdefault(package, set()).add(str(version))
@@ -311,7 +320,8 @@ def versions(runs: pd.DataFrame) -> dict[str, str]:
 
 def _data_sets(results: Results) -> Iterator[Fact]:
     for name, sheet in results.sheets.items():
-        yield from _sheet(name, sheet)
+        if not sheet.get("given"):
+            yield from _sheet(name, sheet)
         all_m = sorted({int(m) for m in results.runs.loc[results.runs["dataset"] == name, "m"]})
         yield _count(f"{name}.m_min", all_m[0], (f"runs/{name}", "smallest m"))
         yield _count(f"{name}.m_max", all_m[-1], (f"runs/{name}", "largest m"))
@@ -366,6 +376,8 @@ def _known_floor(fact_id: str, key: str, value: float, measure: Measure, file: s
 def _learners(results: Results) -> Iterator[Fact]:
     for name in results.learners:
         settings = results.study["learners"][name]
+        if "grid" not in settings:
+            continue
         key, grid = next(iter(settings["grid"].items()))
         tried = wording.joined([wording.plain_number(value) for value in sorted(grid)])
         yield _text(f"{name}.grid.{key}", tried, ("config", f"learners.{name}.grid.{key}"))
@@ -382,6 +394,8 @@ def _learners(results: Results) -> Iterator[Fact]:
 
 def _chosen(results: Results) -> Iterator[Fact]:
     """How often each setting of the grid was chosen, and how often one at the grid's edge."""
+    if "settings" not in results.runs:
+        return
     for (dataset, learner), runs in results.runs.groupby(["dataset", "learner"], sort=True):
         key, grid = next(iter(results.study["learners"][learner]["grid"].items()))
         chosen = [float(json.loads(settings)[key]) for settings in runs["settings"]]
@@ -402,6 +416,8 @@ def _errors(results: Results) -> Iterator[Fact]:
         last = curve.sort_values("m").iloc[-1]
         yield _count(f"{name}.m_max", last["m"], (file, "largest m"))
         yield from _mean(f"{name}.%s_at_max", last, measure, file)
+    if "n_params" not in results.runs:
+        return
     for (dataset, learner), runs in results.runs.groupby(["dataset", "learner"], sort=True):
         at_max = runs[runs["m"] == runs["m"].max()]
         source = (f"runs/{dataset}/{learner}.csv", "mean n_params at the largest m")
@@ -422,7 +438,8 @@ def _above_floor(results: Results) -> Iterator[Fact]:
     Where it is only a lower bound, what lies above it is an upper bound: written with a sign.
     """
     level = results.study["statistics"]["level"]
-    for row in floors.ends(results.runs, results.curves, results.measures, doublings(results), level):
+    of_all_curves = (results.runs, results.curves, results.measures)
+    for row in floors.ends(*of_all_curves, doublings(results), level):
         measure = results.measures[row.dataset]
         name, m = f"{row.dataset}.{row.learner}", f"where m = {row.m}"
         runs = f"runs/{row.dataset}/{row.learner}.csv"

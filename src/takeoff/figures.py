@@ -10,6 +10,7 @@ import functools
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
@@ -41,6 +42,8 @@ TICK_STEPS: Sequence[Sequence[float]] = (  # from sparse to dense, within a deca
 )
 NEAR = 4  # a floor further below all errors than this factor would squeeze the curves
 ASIDE = 1.14  # between two intervals at the same m, as a factor of m
+GAIN_MARKERS = ("o", "s", "D", "^", "v", "P")  # one for each multiple of the labels
+GAIN_SPREAD = 0.24  # of a row, between two multiples
 VERDICTS = {  # shape and fill, so that no verdict is told by colour alone
     "supported": ("o", True, "as claimed"),
     "undecided": ("o", False, "undecided"),
@@ -119,8 +122,8 @@ def above_floor(
         lowest = rows.loc[rows["test_error"] > 0, "test_error"].min()
         rows["low"] = rows["low"].clip(lower=lowest / 100)  # a log axis has no place for zero
         _curves(ax, rows, learners, "test_error")
-        points = 100 if measure.is_share else 1
-        _log_axis(ax, rows["test_error"].tolist(), lambda y, points=points: plain_number(points * y))
+        write = functools.partial(_scaled, scale=100 if measure.is_share else 1)
+        _log_axis(ax, rows["test_error"].tolist(), write)
         _m_axis(ax, rows["m"])
     _label_errors(axes, measures, "{name} above the best possible", gaps=True)
     _learner_legend(figure, learners)
@@ -190,9 +193,7 @@ def _ahead(ax: Axes, ahead: pd.DataFrame, look: Look, gid: str, aside: float) ->
 
 
 @_styled
-def held_out(
-    late: pd.DataFrame, learners: Learners, titles: Titles, measures: Measures
-) -> Figure:
+def held_out(late: pd.DataFrame, learners: Learners, titles: Titles, measures: Measures) -> Figure:
     """The last error of every curve: as it was forecast from half the labels, and as measured.
 
     Args:
@@ -261,6 +262,42 @@ def last_doublings(
         _value_axis(ax, "%")
         ax.set_title(clean(titles[dataset]), pad=14)
     _row_labels(axes, [clean(learner["label"]) for learner in learners])
+    return figure
+
+
+@_styled
+def gains(bringing: pd.DataFrame, learners: Learners, titles: Titles, margin: float) -> Figure:
+    """What share of the error more labels remove: a mark for each multiple, one below the other.
+
+    Args:
+        bringing: dataset, learner, factor, relative, relative_low, relative_high (shares).
+        learners: Rows, from top to bottom.
+        titles: The data sets, in order.
+        margin: The share that is worth it.
+    """
+    look, names = looks(learners), [learner["name"] for learner in learners]
+    factors = sorted(set(bringing["factor"]))
+    height = _rows_height(len(learners)) * 1.25 + 0.25
+    figure, axes = _panels(titles, height=height, share_y=True, legend_rows=1)
+    ends = {"relative_low": "low", "relative_high": "high"}
+    for dataset, ax in axes.items():
+        for _, row in bringing[bringing["dataset"] == dataset].rename(columns=ends).iterrows():
+            name, i = row["learner"], factors.index(row["factor"])
+            y = names.index(name) + GAIN_SPREAD * (i - (len(factors) - 1) / 2)
+            own = replace(look[name], marker=GAIN_MARKERS[i % len(GAIN_MARKERS)])
+            _whisker(ax, y, row, "relative", own, f"{name}:{dataset}:{i}")
+        ax.axvline(0, color=INK, lw=0.7)
+        ax.axvline(100 * margin, color=INK, lw=1, ls=(0, (4, 2)))
+        ax.set_xlabel("error removed")
+        ax.xaxis.set_major_locator(MaxNLocator(5))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{_signed(x)}%"))
+    _row_labels(axes, [clean(learner["label"]) for learner in learners])
+    handles = [
+        Line2D([], [], color=INK, marker=GAIN_MARKERS[i % len(GAIN_MARKERS)], ms=5.6, mew=0, lw=1.4)
+        for i in range(len(factors))
+    ]
+    labels = [f"{plain_number(factor)} times the labels" for factor in factors]
+    _legend(figure, handles, labels, columns=min(len(factors), 3))
     return figure
 
 
@@ -439,11 +476,11 @@ def _note(ax: Axes, text: str, x: float, y: float) -> None:
 def _m_axis(ax: Axes, m: Sequence[float] | pd.Series[Any]) -> None:
     """A logarithmic axis with the measured m as ticks, some of them labelled."""
     values = sorted(set(m))
-    ax.set_xscale("log")
     ax.set_xlabel("labelled examples m")
-    ax.xaxis.set_minor_formatter(NullFormatter())
     if not values:
         return
+    ax.set_xscale("log")
+    ax.xaxis.set_minor_formatter(NullFormatter())
     labelled = _spread_out(values, at_most=5)
     ax.xaxis.set_major_locator(FixedLocator(labelled))
     ax.xaxis.set_minor_locator(FixedLocator([v for v in values if v not in labelled]))
@@ -493,6 +530,10 @@ def round_ticks(low: float, high: float, at_least: int = 4) -> list[float]:
     return [float(tick) for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
 
 
+def _scaled(value: float, scale: float) -> str:
+    return plain_number(round(scale * value, 12))
+
+
 def _signed(value: float) -> str:
     """An axis number with a real minus sign, and no negative zero."""
     return f"{value:.6g}".replace("-", MINUS) if abs(value) > 1e-9 else "0"
@@ -532,7 +573,7 @@ def _rows_height(rows: int) -> float:
 
 def _whisker(
     ax: Axes,
-    y: int,
+    y: float,
     row: pd.Series[Any],
     value: str,
     look: Look,

@@ -42,7 +42,8 @@ class Measure:
 
     Attributes:
         metric: See `takeoff.metrics`.
-        unit: Of the label in regression, as readers see it; may be empty.
+        unit: Of the label in regression, as readers see it; or one of a log-loss that is not in
+            nats. May be empty.
         floor: The error of the best possible predictions; None where it is not known.
         floor_is_bound: Whether the best possible error may be larger than `floor`.
         chance: The error of the best constant prediction; None where it is not known.
@@ -66,10 +67,11 @@ class Measure:
         """
         metric = sheet.get("metric", "error_rate")
         # The posterior's decisions have the lowest error rate, but not the lowest balanced error.
-        floor = None if metric == "balanced_error" else sheet.get("floor")
+        unsure = metric == "balanced_error" and not sheet.get("given")
+        floor = None if unsure else sheet.get("floor")
         return cls(
             metric=metric,
-            unit=wording.clean(sheet.get("unit", "")) if metric == "rmse" else "",
+            unit="" if metric in SHARES else wording.clean(sheet.get("unit", "")),
             floor=floor,
             floor_is_bound=floor is not None and bool(sheet.get("floor_is_bound")),
             chance=sheet.get("chance"),
@@ -104,7 +106,7 @@ class Measure:
     @property
     def suffix(self) -> str:
         """What follows an error in a sentence: its unit. The sign of a percentage is no unit."""
-        return NATS if self.metric == "log_loss" else self.unit
+        return self.unit or (NATS if self.metric == "log_loss" else "")
 
     @property
     def gap_suffix(self) -> str:

@@ -83,7 +83,8 @@ def _ladder(results: Results) -> list[dict[str, Any]]:
     """The learners as `figures.looks` wants them."""
     rank, ladder = 0, []
     for name in results.learners:
-        is_network = results.study["learners"][name]["kind"] == "mlp"
+        settings = results.study["learners"][name]
+        is_network = settings["kind"] == "mlp" or settings.get("family") == "network"
         rank += is_network
         ladder.append({"name": name, "rank": rank if is_network else 0})
     return ladder

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import takeoff
-from takeoff import facts, floors, wording
+from takeoff import facts, floors, option_views, wording
 from takeoff.facts import Results
 from takeoff.forecasts import Score, score
 from takeoff.measures import Measure
@@ -122,7 +122,8 @@ class PartView:
         is_steepness: Whether it compares the slopes of two curves.
         capped: Whether it looks at a smaller m than the data set has.
         distance: From the effect to the threshold; orders the parts. A difference of two errors
-            counts as a share of the lowest error on its data set, so that data sets can be compared.
+            counts as a share of the lowest error on its data set, so that data sets
+            can be compared.
     """
 
     id: str
@@ -158,8 +159,6 @@ class ForecastView:
         family: The family of curves with the most weight.
         status: See `takeoff.extrapolate.Forecast`.
         shape: See `takeoff.shapes.shape_of`.
-        below_floor: Whether the error expected at the largest m forecast is lower than that of the
-            best possible predictions: the forecast knows nothing of them.
     """
 
     id: str
@@ -168,7 +167,6 @@ class ForecastView:
     family: str
     status: str
     shape: str
-    below_floor: bool
 
 
 @dataclass(frozen=True)
@@ -208,13 +206,17 @@ def context(results: Results) -> dict[str, Any]:
         "networks": [learner for learner in learners.values() if learner.is_network],
         "capped": _capped(results, datasets, learners),
         "claims": [_claim(results, claim, datasets, learners) for claim in results.claims_in_use],
-        "devices": [DEVICES.get(name, name) for name in sorted(set(results.runs["device"]))],
+        "given": _given(results),
+        "devices": [
+            DEVICES.get(name, name) for name in sorted(set(results.runs.get("device", ())))
+        ],
         "packages": sorted(facts.versions(results.runs)),
         "statuses": _by_curve(results.fits, "status"),
         "forecasts": _forecasts(results, datasets, learners),
         "held_out": _held_out(results),
         "floors": _floors(results, datasets, learners),
         "verdicts": _pair_verdicts(results.differences),
+        "options": option_views.build(results, datasets, learners),
     }
 
 
@@ -226,8 +228,8 @@ def _learner(results: Results, name: str) -> LearnerView:
         label=label,
         named=wording.with_article(label),
         kind=settings["kind"],
-        is_network=settings["kind"] == "mlp",
-        key=next(iter(settings["grid"])),
+        is_network=settings["kind"] == "mlp" or settings.get("family") == "network",
+        key=next(iter(settings.get("grid", ())), ""),
         is_shallow=len(settings.get("hidden", ())) == 1,
     )
 
@@ -250,6 +252,14 @@ def _floor_measures(results: Results) -> list[str]:
     return [key for key in ("error_rate", "log_loss", "auc", "rmse") if key in known]
 
 
+def _given(results: Results) -> dict[str, bool] | None:
+    """Of a study that starts from a table: what says how far chance reaches; else None."""
+    if not results.study.get("given"):
+        return None
+    repeats = results.runs.groupby(["dataset", "learner", "m"]).size()
+    return {"repeats": bool(repeats.max() > 1), "stderr": "stderr" in results.runs}
+
+
 def _dataset(results: Results, name: str, learners: Mapping[str, LearnerView]) -> DatasetView:
     sheet, measure = results.sheets[name], results.measures[name]
     curves = results.curves[results.curves["dataset"] == name]
@@ -265,12 +275,12 @@ def _dataset(results: Results, name: str, learners: Mapping[str, LearnerView]) -
         measure=_measure(measure),
         is_regression=measure.metric == "rmse",
         unit=measure.unit,
-        scaling=sheet["scaling"],
-        time_ordered=sheet["time_ordered"],
-        has_hand_made=bool(sheet["n_hand_made"]),
+        scaling=sheet.get("scaling", "common"),
+        time_ordered=bool(sheet.get("time_ordered")),
+        has_hand_made=bool(sheet.get("n_hand_made")),
         left_out=[
             (wording.clean(reason), f"{name}.left_out.{i}")
-            for i, reason in enumerate(sorted(sheet["left_out"]))
+            for i, reason in enumerate(sorted(sheet.get("left_out", {})))
         ],
         floor_known=measure.floor is not None,
         floor_is_bound=measure.floor_is_bound,
@@ -364,19 +374,11 @@ def _forecasts(
             datasets[dataset],
             learners[learner],
             *(str(rows[dataset, learner][key]) for key in ("family", "status", "shape")),
-            below_floor=_below_floor(results, dataset, learner),
         )
         for dataset in datasets
         for learner in learners
         if (dataset, learner) in rows
     }
-
-
-def _below_floor(results: Results, dataset: str, learner: str) -> bool:
-    of_both = (results.forecast["dataset"] == dataset) & (results.forecast["learner"] == learner)
-    floor = results.measures[dataset].floor
-    lowest = results.forecast.loc[of_both].sort_values("m")["predicted"].iloc[-1]
-    return floor is not None and bool(lowest < floor)
 
 
 def _held_out(results: Results) -> dict[str, Score]:

@@ -53,6 +53,8 @@ class Run:
         schedule: Where it stands.
         best: The weights (and moments) with the best validation log-loss so far.
         paused: Where it goes on from if it is not in a batch; None before its first step.
+        branch: Of a pilot: the state, in the host's memory, from which a longer run goes on; None
+            before the cool-down, and when the longer run would have ended like the pilot.
         seconds: Its share of the time of the batches it was in.
     """
 
@@ -67,6 +69,7 @@ class Run:
     schedule: Schedule
     best: Snapshot | None = None
     paused: Snapshot | None = None
+    branch: dict[str, Any] | None = None
     seconds: float = 0.0
 
     @property
@@ -82,14 +85,16 @@ class Run:
             "progress": self.schedule.state(),
             "best": _plain(self.best),
             "paused": _plain(now or self.paused),
+            "branch": self.branch,
             "seconds": self.seconds,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a `state` of the run with the same name."""
+        """Go on from a `state` of the same run, or from a `branch` of its pilot."""
         self.order.restore(state["order"])
         self.schedule.at = Progress(**state["progress"])
         self.best, self.paused = _snapshot(state["best"]), _snapshot(state["paused"])
+        self.branch = state["branch"]
         self.seconds = state["seconds"]
 
 
@@ -249,6 +254,8 @@ class Batch(lightning.LightningModule):
             run = self.runs[replicate]
             if run.schedule.evaluated(loss):
                 run.best = self._stack().snapshot(replicate)
+            if run.schedule.branches():
+                run.branch = self._branch(replicate)
             match run.schedule.next():
                 case "go back":
                     assert run.best is not None
@@ -258,6 +265,12 @@ class Batch(lightning.LightningModule):
                 case "go on":
                     pass
         return ended
+
+    def _branch(self, replicate: int) -> dict[str, Any]:
+        run = self.runs[replicate]
+        # Not on the device: its memory is for the networks that are being trained.
+        run.best = run.best and run.best.on_host()
+        return run.state(self._stack().snapshot(replicate).on_host())
 
     @torch.no_grad()
     def _validation_losses(self, due: list[int]) -> list[float]:
