@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from takeoff.forecasts import AHEAD, score
 from takeoff.measures import Measure, of_all
 
 if TYPE_CHECKING:
+    from takeoff.metrics import Metric
     from takeoff.options import Options
 
 MEANS = {  # of a `forecasts.Score`, and where they come from in the table
@@ -361,16 +362,13 @@ def _best_possible(results: Results) -> Iterator[Fact]:
 
 
 def _known_floor(fact_id: str, key: str, value: float, measure: Measure, file: str) -> Fact:
-    """One measure of the best possible predictions, with a sign where it is only a bound."""
+    """One measure of the best possible predictions, or a bound of it."""
     source = (file, f"floors: {key}")
     if key == "auc":
-        found = _decimal(fact_id, value, "1", source, decimals=3)
-    else:
-        of_key = measure if key == measure.metric else Measure(key, measure.unit).fitting([value])  # type: ignore[arg-type]
-        found = _error(fact_id, value, of_key, source)
-    sign = "\u2264" if key == "auc" else "\u2265"
-    is_bound = measure.floor_is_bound and found.value is not None
-    return replace(found, text=f"{sign}{wording.NO_BREAK}{found.text}") if is_bound else found
+        return _decimal(fact_id, value, "1", source, decimals=3)
+    own = key == measure.metric
+    of_key = measure if own else Measure(cast("Metric", key), measure.unit).fitting([value])
+    return _error(fact_id, value, of_key, source)
 
 
 def _learners(results: Results) -> Iterator[Fact]:
@@ -435,33 +433,23 @@ def _mean(fact_id: str, row: pd.Series[Any], measure: Measure, file: str) -> Ite
 def _above_floor(results: Results) -> Iterator[Fact]:
     """How far the ends of the curves lie above the best possible error, where that is known.
 
-    Where it is only a lower bound, what lies above it is an upper bound: written with a sign.
+    Where only a lower bound of it is known, the distance is an upper bound.
     """
     level = results.study["statistics"]["level"]
     of_all_curves = (results.runs, results.curves, results.measures)
-    for row in floors.ends(*of_all_curves, doublings(results), level):
-        measure = results.measures[row.dataset]
-        name, m = f"{row.dataset}.{row.learner}", f"where m = {row.m}"
-        runs = f"runs/{row.dataset}/{row.learner}.csv"
-        floor = f"floor in data/{row.dataset}.json"
-        source = (runs, f"mean test_error {m}, minus the {floor}")
-        above = _gap(f"{name}.above_floor", row.above, measure, source, (row.low, row.high))
-        source = (runs, f"the same, as a share of the mean test_error {m}")
-        share = _share(f"{name}.share_above_floor", row.share, source)
-        source = (runs, f"mean test_error {m}, from chance (0%) to the {floor} (100%)")
-        covered = _reduction(f"{name}.way_covered", row.covered, source, (None, None))
-        for found, sign in ((above, "\u2264"), (share, "\u2264"), (covered, "\u2265")):
-            yield _bounded(found, sign) if measure.floor_is_bound else found
-        if measure.is_exact:
-            source = (runs, f"test_error minus the {floor}: removed per doubling")
-            fallen = f"{name}.above_floor_reduction"
-            yield _reduction(fallen, row.reduction, source, (row.reduction_low, row.reduction_high))
-
-
-def _bounded(fact: Fact, sign: str) -> Fact:
-    """A number that is only known to be at most, or at least, what is written."""
-    text = fact.text if fact.value is None else f"{sign}{wording.NO_BREAK}{fact.text}"
-    return replace(fact, text=text)
+    for end in floors.ends(*of_all_curves, doublings(results), level):
+        measure = results.measures[end.dataset]
+        name, at = f"{end.dataset}.{end.learner}", f"mean test_error where m = {end.m}"
+        file, floor = f"runs/{end.dataset}/{end.learner}.csv", f"floor in data/{end.dataset}.json"
+        source = (file, f"{at}, minus the {floor}")
+        yield _gap(f"{name}.above_floor", end.above, measure, source, (end.low, end.high))
+        source = (file, f"{at}: the share of it above the {floor}")
+        yield _share(f"{name}.share_above_floor", end.share, source)
+        source = (file, f"{at}: its place between chance (0%) and the {floor} (100%)")
+        yield _reduction(f"{name}.way_covered", end.covered, source, (None, None))
+        source = (file, f"test_error minus the {floor}: removed per doubling at the end")
+        fallen = (end.reduction_low, end.reduction_high)
+        yield _reduction(f"{name}.above_floor_reduction", end.reduction, source, fallen)
 
 
 def doublings(results: Results) -> int:
@@ -597,7 +585,8 @@ def _part(name: str, part: Mapping[str, Any], measure: Measure, file: str) -> It
     if "relative" in part["unit"]:
         yield _reduction(name, value, source, ends)
     elif is_difference(part):
-        yield _gap(name, value, measure, source, ends)
+        gap = _gap(name, value, measure, source, ends)
+        yield replace(gap, suffix="points") if measure.is_share else gap
     else:
         yield _decimal(name, value, part["unit"], source, ends)
     for p in ("p_for", "p_against"):

@@ -41,6 +41,7 @@ TICK_STEPS: Sequence[Sequence[float]] = (  # from sparse to dense, within a deca
     (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8),
 )
 NEAR = 4  # a floor further below all errors than this factor would squeeze the curves
+AXIS_WIDTH = 32  # characters of tick labels along the x axis of a small panel
 ASIDE = 1.14  # between two intervals at the same m, as a factor of m
 GAIN_MARKERS = ("o", "s", "D", "^", "v", "P")  # one for each multiple of the labels
 GAIN_SPREAD = 0.24  # of a row, between two multiples
@@ -258,7 +259,7 @@ def last_doublings(
         ax.annotate(f"margin {plain_percent(margin)}", (100 * margin, 1), (3, 1),
                     xycoords=("data", "axes fraction"), textcoords="offset points",
                     fontsize=7.5)  # fmt: skip
-        ax.set_xlabel(f"{measures[dataset].name} removed\nper doubling of m")
+        ax.set_xlabel(axis_label(f"{measures[dataset].name} removed per doubling of m", ""))
         _value_axis(ax, "%")
         ax.set_title(clean(titles[dataset]), pad=14)
     _row_labels(axes, [clean(learner["label"]) for learner in learners])
@@ -459,12 +460,12 @@ def _landmarks(ax: Axes, measure: Measure, chance: bool = True) -> None:
         _note(ax, f"best constant: {measure.write(measure.chance)}", 0.99, measure.chance)
     if floor is None:
         return
-    known = "at least this" if measure.floor_is_bound else "best possible"
+    known = "best possible: at least" if measure.floor_is_bound else "best possible:"
     if low < floor < high:
         ax.axhline(floor, color=INK, lw=1.1, ls=(0, (1, 1.6)))
-        _note(ax, f"{known}: {measure.write(floor)}", 0.01, floor)
+        _note(ax, f"{known} {measure.write(floor)}", 0.01, floor)
     elif floor <= low:
-        _note(ax, f"\u2193 {known}: {measure.write(floor)}", 0.01, low)
+        _note(ax, f"\u2193 {known} {measure.write(floor)}", 0.01, low)
 
 
 def _note(ax: Axes, text: str, x: float, y: float) -> None:
@@ -552,8 +553,13 @@ def _label_errors(
 
 
 def _value_axis(ax: Axes, sign: str = "") -> None:
-    """A linear x axis with few ticks; `sign` follows every number."""
-    ax.xaxis.set_major_locator(MaxNLocator(5))
+    """A linear x axis with as many ticks as there is room for; `sign` follows every number."""
+    for most in (5, 4, 3, 2):
+        locator = MaxNLocator(most, steps=[1, 2, 5, 10])
+        labels = [f"{_signed(x)}{sign}" for x in locator.tick_values(*ax.get_xlim())]
+        if len("  ".join(labels)) <= AXIS_WIDTH:
+            break
+    ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{_signed(x)}{sign}"))
 
 

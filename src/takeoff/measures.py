@@ -8,6 +8,7 @@ that the smallest error of the data set needs, so that its numbers can be compar
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,6 +32,7 @@ SHARES = ("error_rate", "balanced_error")
 POINTS = "percentage points"
 NATS = "nats"
 MOST_DECIMALS = 12
+LABEL_WIDTH = 30  # characters along an axis of a small panel
 # A log-loss is mostly floor: what learners differ by is in its later digits.
 DIGITS = {"log_loss": 4}
 DIGITS_OF_OTHERS = 3
@@ -148,8 +150,8 @@ class Measure:
 
 
 def axis_label(text: str, unit: str) -> str:
-    """What an axis shows, with the unit in brackets on a line of its own, where there is one."""
-    return f"{text}\n({unit})" if unit else text
+    """What an axis shows, with the unit in brackets, where there is one; in lines that fit."""
+    return textwrap.fill(f"{text} ({unit})" if unit else text, LABEL_WIDTH)
 
 
 def of_all(measures: Iterable[Measure]) -> Measure | None:

@@ -61,6 +61,7 @@ class DatasetView:
         floor_known: Whether the error of the best possible predictions is known, or a bound of it.
         floor_is_bound: Whether it is only a lower bound.
         floor_is_exact: Whether it is known, and no bound.
+        chance_in_sight: Whether the curves reach the error of the best constant predictions.
         left_out: For each reason, what rows were left out for: the reason, and the id of the fact
             that says how many.
         sizes: Its m, as the ids of facts spell them.
@@ -87,6 +88,7 @@ class DatasetView:
     floor_known: bool
     floor_is_bound: bool
     floor_is_exact: bool
+    chance_in_sight: bool
     sizes: list[str]
     learners: list[LearnerView]
     best: LearnerView
@@ -121,9 +123,9 @@ class PartView:
         id: Leads to its facts.
         is_steepness: Whether it compares the slopes of two curves.
         capped: Whether it looks at a smaller m than the data set has.
-        distance: From the effect to the threshold; orders the parts. A difference of two errors
-            counts as a share of the lowest error on its data set, so that data sets
-            can be compared.
+        distance: From the effect to the threshold; orders the parts. Where data sets are
+            judged by different measures, a difference of two errors counts as a share of the
+            lowest error on its data set.
     """
 
     id: str
@@ -285,6 +287,8 @@ def _dataset(results: Results, name: str, learners: Mapping[str, LearnerView]) -
         floor_known=measure.floor is not None,
         floor_is_bound=measure.floor_is_bound,
         floor_is_exact=measure.is_exact,
+        chance_in_sight=measure.chance is not None
+        and bool(curves["test_error"].min() < measure.chance <= curves["test_error"].max()),
         sizes=[str(m) for m in all_m],
         learners=[learner for learner in learners.values() if learner.name in present],
         best=learners[_lowest(large)],
@@ -321,8 +325,9 @@ def _claim(
     learners: Mapping[str, LearnerView],
 ) -> ClaimView:
     lowest = results.curves.groupby("dataset")["test_error"].min()
+    scales = {name: 1.0 if results.measure else float(lowest[name]) or 1.0 for name in datasets}
     parts = [
-        _part(claim["claim"], part, datasets, learners, float(lowest[part["dataset"]]))
+        _part(claim["claim"], part, datasets, learners, scales[part["dataset"]])
         for part in claim["parts"]
     ]
     parts.sort(key=lambda part: -part.distance)
@@ -341,10 +346,10 @@ def _part(
     part: Mapping[str, Any],
     datasets: Mapping[str, DatasetView],
     learners: Mapping[str, LearnerView],
-    lowest: float,
+    scale: float,
 ) -> PartView:
     dataset, effect = datasets[part["dataset"]], part["effect"]
-    scale = (lowest or 1.0) if facts.is_difference(part) else 1.0
+    scale = scale if facts.is_difference(part) else 1.0
     return PartView(
         id=facts.part_id(claim, part),
         dataset=dataset,
