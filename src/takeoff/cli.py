@@ -184,24 +184,28 @@ def plot_figures(chosen: argparse.Namespace) -> None:
     """Draw every figure of the paper."""
     from takeoff import figures
     from takeoff.files import read_csv
+    from takeoff.measures import Measure
 
     learners, claims = chosen.settings["learners"], chosen.settings["claims"]
     sheets = _sheets(chosen.results, chosen.settings["datasets"])
     titles = {name: sheet["title"] for name, sheet in sheets.items()}
-    bayes = {name: sheet["floor"] for name, sheet in sheets.items()}
     tables = {
         path.stem: read_csv(path)
         for folder in ("fits", "claims", "decisions")
         for path in sorted((chosen.results / folder).glob("*.csv"))
     }
     curves, forecast = tables["curves"], tables["forecast"]
-    reductions = tables["last_doublings"]
+    errors = {name: rows["test_error"] for name, rows in curves.groupby("dataset")}
+    measures = {name: Measure.of(sheet, errors[name]) for name, sheet in sheets.items()}
+    margin = claims["margin"]
+    shared = (learners, titles, measures)
     drawn = {
-        "learning_curves": figures.learning_curves(curves, learners, titles, bayes),
-        "forecasts": figures.forecasts(curves, forecast, learners, titles),
-        "held_out": figures.held_out(tables["held_out"], learners, titles),
-        "last_doublings": figures.last_doublings(reductions, learners, titles, claims["margin"]),
-        "differences": figures.differences(tables["differences"], learners, titles),
+        "learning_curves": figures.learning_curves(curves, *shared),
+        "above_floor": figures.above_floor(curves, *shared),
+        "forecasts": figures.forecasts(curves, forecast, *shared),
+        "held_out": figures.held_out(tables["held_out"], *shared),
+        "last_doublings": figures.last_doublings(tables["last_doublings"], *shared, margin),
+        "differences": figures.differences(tables["differences"], *shared),
         "agreement": figures.agreement(tables["agreement"], titles, claims["small_m"]),
         "gains": figures.gains(
             tables["gains"], learners, titles, chosen.settings["decisions"]["margin"]
