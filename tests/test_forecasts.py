@@ -258,3 +258,10 @@ def test_intervals_hold_the_last_octave_of_made_up_curves() -> None:
     assert found.inside >= 85
     assert found.error < 0.5 * found.last_value_error
     assert ((late["high"] - late["low"]) / late["measured"]).median() < 0.25
+
+
+def test_limits_are_those_of_the_data_sheet() -> None:
+    """A log-loss has no end above; an error rate is at most that of guessing."""
+    sheet = {"metric": "log_loss", "floor": 0.2, "chance": 0.69}
+    assert Limits.of(sheet) == Limits(0.2, 0.69, "loss")
+    assert Limits.of({"metric": "error_rate", "floor": None, "chance": 0.5}).kind == "error"

@@ -102,9 +102,11 @@ def fit_curves(chosen: argparse.Namespace) -> None:
     laws = source.fit_laws(runs, **how)
     write_csv(chosen.out / "curves.csv", curves)
     write_csv(chosen.out / "fits.csv", laws)
-    ahead = settings["forecast_level"]
-    write_csv(chosen.out / "forecast.csv", forecasts.forecast_curves(curves, level=ahead))
-    write_csv(chosen.out / "held_out.csv", forecasts.hold_out(curves, level=ahead))
+    sheets = _sheets(chosen.results, settings["datasets"])
+    limits = {name: forecasts.Limits.of(sheet) for name, sheet in sheets.items()}
+    known = (curves, settings["forecast_level"], limits)
+    write_csv(chosen.out / "forecast.csv", forecasts.forecast_curves(*known))
+    write_csv(chosen.out / "held_out.csv", forecasts.hold_out(*known))
 
 
 def fit(chosen: argparse.Namespace) -> None:
@@ -346,7 +348,7 @@ def _parser() -> argparse.ArgumentParser:
     command(prepare_dataset, "data", "sheet")
     command(read_table, "results")
     command(train_curve, "data", "cells", "out")
-    command(fit_curves, "out", runs=True)
+    command(fit_curves, "results", "out", runs=True)
     command(check_claims, "out", runs=True)
     command(weigh_options, "results", "out", runs=True)
     command(plot_figures, "results", "out")

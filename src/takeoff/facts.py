@@ -426,6 +426,8 @@ def _mean(fact_id: str, row: pd.Series[Any], measure: Measure, file: str) -> Ite
     """Mean error and cost of the repeats at one m; `fact_id` has a place for which of them."""
     source = (file, f"mean test_error where m = {row['m']}")
     yield _error(fact_id % "error", row["test_error"], measure, source, _ends(row))
+    if _number(row["seconds"]) is None:
+        return
     source = (file, f"mean seconds where m = {row['m']}")
     yield _fact(fact_id % "seconds", row["seconds"], wording.duration, "seconds", source)
 

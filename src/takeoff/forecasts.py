@@ -23,6 +23,7 @@ AHEAD = {"twice": 2, "ten_times": 10}  # multiples of m that the paper speaks of
 STEPS = 21  # values of m from the largest measured one to the end of the forecast
 OCTAVE = 2  # the part of a curve beyond its largest m over this is held out
 RARE = 0.05  # a coverage that chance brings less often than this is called too low
+RATES = ("error_rate", "balanced_error")  # metrics within [0, 1]; the others are losses
 SIMILAR = 0.1  # relative difference of mean errors that is called none
 
 NAMES = ["dataset", "learner"]
@@ -47,6 +48,12 @@ class Limits:
     floor: float | None = None
     chance: float | None = None
     kind: Literal["error", "loss"] = "error"
+
+    @classmethod
+    def of(cls, sheet: Mapping[str, Any]) -> Limits:
+        """What the sheet of a data set says; see `Dataset.sheet`."""
+        kind: Literal["error", "loss"] = "error" if sheet["metric"] in RATES else "loss"
+        return cls(sheet["floor"], sheet["chance"], kind)
 
 
 NOTHING_KNOWN = Limits()

@@ -104,6 +104,9 @@ class _LearnerSettings(Section):
         default_factory=dict,
         description="per data set, the largest m that this learner is trained on (its cost)",
     )
+    features: Literal["raw", "hand_made"] = Field(
+        default="raw", description="what it learns from; hand_made where the data set has those"
+    )
 
     @property
     def is_network(self) -> bool:
@@ -118,6 +121,13 @@ class LogisticRegression(_LearnerSettings):
     """Multinomial logistic regression with an L2 penalty."""
 
     kind: Literal["logistic_regression"]
+    grid: CGrid
+
+
+class Ridge(_LearnerSettings):
+    """Linear regression of numbers with an L2 penalty."""
+
+    kind: Literal["ridge"]
     grid: CGrid
 
 
@@ -149,7 +159,7 @@ class Mlp(_LearnerSettings):
 
 
 LearnerSettings = Annotated[
-    LogisticRegression | SvmRbf | GradientBoosting | Mlp, Field(discriminator="kind")
+    LogisticRegression | Ridge | SvmRbf | GradientBoosting | Mlp, Field(discriminator="kind")
 ]
 
 

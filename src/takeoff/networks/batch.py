@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,10 @@ import numpy.typing as npt
 import pytorch_lightning as lightning
 import torch
 from torch import nn
-from torch.nn import functional
 
 from takeoff.errors import PreemptedError
 from takeoff.networks import replicates
+from takeoff.networks.losses import CrossEntropy
 from takeoff.networks.replicates import ReplicateAdamW, Shape
 from takeoff.networks.rows import Rows, Scaling
 from takeoff.networks.schedule import Order, Progress, Schedule, Snapshot
@@ -224,21 +225,22 @@ class Batch(lightning.LightningModule):
         """Take the steps; False if the memory did not hold the batch, which has been halved."""
         before = self._remembered()
         self.optimizer.schedule(block.rates)
+        layers, gradients = self.optimizer.layers, self.optimizer.gradients
         try:
             for rows, labels in zip(block.rows, block.labels, strict=True):
                 x = self.rows.gather(rows, self.offsets, self.factors)
-                found = replicates.logits(self.optimizer.layers, x)
-                losses = functional.cross_entropy(found, labels, reduction="sum")
-                # Not `manual_backward`: its hooks take as long as the pass of a small network.
-                # They matter to gradients in half precision alone, which a study can't ask for.
-                gradients = torch.autograd.grad(losses / self.batch_size, self.optimizer.layers)
-                self.optimizer.advance(gradients)
+                replicates.differentiate(layers, x, partial(self._slope, labels), gradients)
+                self.optimizer.advance()
         except torch.OutOfMemoryError:
             if before is None or len(self.runs) == 1:
                 raise
             self._halve(before)
             return False
         return True
+
+    def _slope(self, labels: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+        """Of the mean loss of each replicate's batch."""
+        return CrossEntropy.slope(logits, labels).div_(self.batch_size)
 
     def _counted(self, run: Run, block: Block) -> bool:
         """Count the steps of the block; whether the run is due for an evaluation."""
@@ -283,7 +285,7 @@ class Batch(lightning.LightningModule):
                 self.factors[together],
             )
             found = replicates.logits([layer[together] for layer in self.optimizer.layers], x)
-            each = functional.cross_entropy(found, self.labels[at_hand], reduction="none")
+            each = CrossEntropy.each(found, self.labels[at_hand])
             for replicate, total in zip(together, each.double().sum(dim=1).tolist(), strict=True):
                 losses[replicate] += total / len(self.runs[replicate].validation)
         return [losses[replicate] for replicate in due]
