@@ -38,6 +38,7 @@ ABOUT = "about.json"
 PLAIN = (
     *("name", "title", "description", "task", "source", "licence", "citation", "generated"),
     *("metric", "unit", "scaling", "noise_sd", "floor_is_bound", "time_ordered", "left_out"),
+    "label_noise",
 )
 ARRAYS = (
     *("x_pool", "y_pool", "x_test", "y_test", "levels", "posterior_test", "mean_test"),
@@ -85,6 +86,9 @@ class Dataset:
         time_ordered: Whether the pool is in order of time; then the latest of the labelled
             examples are the validation rows.
         left_out: How many rows of a table were left out, by the reason for it.
+        label_noise: Error rate (RMSE in regression) in the pool of the best function that sees
+            only the features, as far as repeated rows with unlike labels tell: on average a lower
+            bound of what can be reached. None if no row is repeated.
 
     Raises:
         TakeoffError: The arrays don't belong together.
@@ -119,6 +123,7 @@ class Dataset:
     groups_pool: Labels | None = None
     time_ordered: bool = False
     left_out: Mapping[str, int] = field(default_factory=dict)
+    label_noise: float | None = None
 
     def __post_init__(self) -> None:
         problem = (
