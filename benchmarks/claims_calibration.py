@@ -10,7 +10,8 @@ decisions can allow for it (`decisions.About`), the claims don't.
 
 For each claim of `takeoff.claims` one effect is varied around its threshold while everything else
 about the claim is clearly true: the worst case for a false `supported`. Then the decisions:
-plateaus, crossings, labels needed, gains, and P(A better than B). Last, how often the known
+plateaus, crossings, labels needed, gains, P(A better than B), and what a known floor is worth to
+forecasts. Last, how often the known
 parameters of surfaces over network size and data come back within two standard errors.
 
 Usage: python benchmarks/claims_calibration.py [--quick] [--studies N] [--json FILE]
@@ -35,6 +36,8 @@ from numpy.typing import NDArray
 
 from takeoff import claims, decisions, surfaces
 from takeoff.claims import ClaimSettings, DataSetCurves, Learner
+from takeoff.evidence import check
+from takeoff.extrapolate import forecast_curve
 
 Floats = NDArray[np.float64]
 M = np.round(np.geomspace(100, 102_400, 11))  # doublings
@@ -412,6 +415,55 @@ def tenths(kind: str, pairs: list[tuple[float, bool]]) -> Iterator[dict[str, Any
             }  # fmt: skip
 
 
+# Known floors
+
+
+def of_floors(studies: int, noise: Noise) -> list[dict[str, Any]]:
+    """Forecasts of curves whose best possible error is known, told of it, cut off at it, or not.
+
+    Half of the learners come down to it in the end, the others to a floor of their own.
+    """
+    rng = np.random.default_rng(7)
+    factors = np.array([2.0, 4.0, 10.0])
+    found: dict[str, list[Floats]] = {"not told": [], "cut off": [], "told": []}
+    truths = []
+    for _ in range(studies):
+        floor, above = rng.choice([0.02, 0.05, 0.1, 0.2]), true_curves(rng)
+        truth = floor + above(M) * 0.7
+        errors = noise.errors(truth[None], rng)[0]
+        mean, se = errors.mean(axis=1), errors.std(axis=1, ddof=1) / math.sqrt(noise.repeats)
+        at = M[-1] * factors
+        truths.append(floor + above(at) * 0.7)
+        plain = forecast_curve(check(M, mean, se), at).quantile(QUANTILES)
+        found["not told"].append(plain)
+        found["cut off"].append(np.maximum(plain, floor))
+        found["told"].append(
+            forecast_curve(check(M, mean, se, floor=floor), at).quantile(QUANTILES)
+        )
+    return [
+        {"floor": how, "factor": factor} | scored(np.array(quantiles)[:, :, i], truth)
+        for i, (factor, truth) in enumerate(zip(factors, np.array(truths).T, strict=True))
+        for how, quantiles in found.items()
+    ]
+
+
+QUANTILES = (0.05, 0.5, 0.95)
+
+
+def scored(quantiles: Floats, truth: Floats) -> dict[str, Any]:
+    """Mean error of the median, coverage, width and interval score (Gneiting and Raftery 2007)."""
+    low, middle, high = quantiles.T
+    outside = np.maximum(low - truth, 0) + np.maximum(truth - high, 0)
+    return {
+        "mean_error": float(np.abs(middle - truth).mean()),
+        "bias": float((middle - truth).mean()),
+        "coverage": float((outside == 0).mean()),
+        "width": float((high - low).mean()),
+        "interval_score": float((high - low + 20 * outside).mean()),
+        "curves": len(truth),
+    }
+
+
 # Surfaces
 
 SURFACES = {
@@ -535,6 +587,7 @@ def main() -> None:
         ("P(A better than B)", of_probabilities(studies, Noise())),
         (f"P(A better) on other tests than these {TESTS:,}", of_probabilities(studies, tests)),
         ("P(A better), tests allowed for", of_probabilities(studies, tests, about)),
+        ("Known floors (90 % intervals)", of_floors(max(studies // 2, 40), Noise())),
         ("Surfaces: within two standard errors", of_surfaces(5 if chosen.quick else studies // 5)),
     ):
         found[title] = rows

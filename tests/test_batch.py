@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import signal
 from pathlib import Path
@@ -103,6 +104,50 @@ def test_the_best_weights_are_the_result(monkeypatch, tmp_path) -> None:
         assert row.validation_log_loss == pytest.approx(reached, rel=1e-4)
 
 
+@pytest.mark.parametrize("patience", [1, 3, 10**6])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.99])
+def test_a_chosen_rate_alone_gives_the_same_network(tmp_path, patience: int, share: float) -> None:
+    """The best pilot is the start of the cell's run: the same, bit for bit, as without pilots."""
+    common = {"patience": patience, "hidden": [64], "min_steps": 200, "max_steps": 200}
+    grid = {"learning_rate": [0.03, 0.1, 0.3]}
+    tuned = trained(tmp_path / "tuned", grid=grid, pilot_fraction=share, **common)
+    chosen = tuned["settings"].map(lambda text: json.loads(text)["learning_rate"])
+    for rate in chosen.unique():
+        alone = trained(tmp_path / str(rate), grid={"learning_rate": [rate]}, **common)
+        same = chosen == rate
+        pd.testing.assert_frame_equal(tuned[same], alone[same], check_exact=True)
+
+
+def test_no_step_of_a_pilot_is_taken_twice(tmp_path, monkeypatch) -> None:
+    """The steps of all pilots, and of one run a cell what is left of it behind its pilot."""
+    steps: list[int] = []
+    planned: list[int] = []
+    monkeypatch.setattr(training.Ledger, "steps", lambda _, n: steps.append(n))
+    monkeypatch.setattr(training.Ledger, "plan", lambda _, n: planned.append(n))
+    trained(tmp_path, patience=10**6, min_steps=100, max_steps=100)
+    pilot, cooldown, whole = 40, 10, 100
+    assert planned == [sum(steps)] == [6 * (2 * (pilot + cooldown) + whole - pilot)]
+
+
+def test_few_weights_are_kept_of_pilots(tmp_path, monkeypatch) -> None:
+    """Of those that have ended at most one a cell, of no more cells than the batch has places."""
+    kept: list[int] = []
+    finished = mlp._Curve._finished
+
+    def spy(self, run):
+        following = finished(self, run)
+        ended = [pilot for tried in self.pilots.values() for pilot in tried.values()]
+        assert all(pilot.best is None or pilot.branch is None for pilot in ended)
+        kept.append(sum(pilot.best is not None or pilot.branch is not None for pilot in ended))
+        assert kept[-1] == len(self.pilots)
+        return following
+
+    monkeypatch.setattr(mlp._Curve, "_finished", spy)
+    monkeypatch.setattr(mlp, "capacity", lambda *_: 2)
+    trained(tmp_path, grid={"learning_rate": [0.001, 0.003, 0.01, 0.03]})
+    assert 1 <= max(kept) <= 2 and kept[-1] == 0
+
+
 def test_validation_rows_come_in_portions(monkeypatch, tmp_path, whole: pd.DataFrame) -> None:
     """A validation set that is larger than what is read at once gives the same loss."""
     monkeypatch.setattr(batch, "EVALUATED_AT_ONCE", {"cpu": 8 * 5})
@@ -125,7 +170,7 @@ class TestStopping:
 
         monkeypatch.setattr(batch.Batch, "training_step", stepping)
 
-    @pytest.mark.parametrize("blocks", [1, 9, 20])
+    @pytest.mark.parametrize("blocks", [1, 6, 9, 13, 20])
     def test_the_next_run_goes_on(
         self, tmp_path, monkeypatch, whole: pd.DataFrame, blocks: int
     ) -> None:
@@ -146,6 +191,33 @@ class TestStopping:
         all_steps: list[int] = []
         trained(tmp_path / "again")
         assert sum(steps) < sum(all_steps)
+
+    @pytest.mark.parametrize("capacity", [1, 4])
+    @pytest.mark.parametrize("behind_pilots", [1, 2, 4])
+    def test_a_run_goes_on_from_its_pilot_after_a_stop_between_them(
+        self, tmp_path, monkeypatch, whole: pd.DataFrame, capacity: int, behind_pilots: int
+    ) -> None:
+        """Stopped when the n-th pilot has ended: the last of its cell (even n), or the first."""
+        finished, ended = mlp._Curve._finished, itertools.count(1)
+
+        def stopping(self, run):
+            following = finished(self, run)
+            if run.name[0] == mlp.PILOT and next(ended) == behind_pilots:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return following
+
+        with monkeypatch.context() as during:
+            during.setattr(mlp, "capacity", lambda *_: capacity)
+            during.setattr(mlp._Curve, "_finished", stopping)
+            with pytest.raises(PreemptedError):
+                trained(tmp_path)
+        (saved,) = (tmp_path / "unfinished").iterdir()
+        state = torch.load(saved, weights_only=True)
+        own = [run["progress"]["steps"] for run in state["runs"] if run["name"][0] == mlp.MAIN]
+        if capacity == 1:
+            assert len(state["pilots"]) == behind_pilots % 2 == 1 - len(own)
+        assert all(steps > 0 for steps in own)
+        pd.testing.assert_frame_equal(trained(tmp_path), whole, check_exact=True)
 
     def test_a_damaged_checkpoint_is_not_used(
         self, tmp_path, monkeypatch, capsys, whole: pd.DataFrame
@@ -168,14 +240,14 @@ class TestMemory:
         self, tmp_path, monkeypatch, capsys, whole: pd.DataFrame
     ) -> None:
         """Nothing of the failed block remains: the table is the same."""
-        compute = replicates.logits
+        differentiate = replicates.differentiate
 
-        def limited(layers, x):
-            if len(x) > 3 and torch.is_grad_enabled():
+        def limited(layers, x, slope, gradients):
+            if len(x) > 3:
                 raise torch.OutOfMemoryError("too many")
-            return compute(layers, x)
+            differentiate(layers, x, slope, gradients)
 
-        monkeypatch.setattr(replicates, "logits", limited)
+        monkeypatch.setattr(replicates, "differentiate", limited)
         monkeypatch.setattr(batch.Batch, "_remembered", lambda self: self._stack().copy())
         pd.testing.assert_frame_equal(trained(tmp_path), whole, check_exact=True)
         assert "6 networks at once; going on with 3" in capsys.readouterr().err
@@ -183,10 +255,10 @@ class TestMemory:
     def test_one_network_that_does_not_fit_is_an_error(self, tmp_path, monkeypatch) -> None:
         """There is nothing to halve."""
 
-        def never(layers, x):
+        def never(*_):
             raise torch.OutOfMemoryError("too large")
 
-        monkeypatch.setattr(replicates, "logits", never)
+        monkeypatch.setattr(replicates, "differentiate", never)
         monkeypatch.setattr(batch.Batch, "_remembered", lambda self: self._stack().copy())
         with pytest.raises(torch.OutOfMemoryError):
             trained(tmp_path)

@@ -11,6 +11,7 @@ from takeoff.forecasts import (
     AHEAD,
     FORECAST_COLUMNS,
     HELD_OUT_COLUMNS,
+    Limits,
     forecast_curves,
     hold_out,
     score,
@@ -102,6 +103,65 @@ def test_a_broken_curve_is_named() -> None:
     """An error that is no error names learner and data set."""
     with pytest.raises(TakeoffError, match="curve of net on d"):
         forecast_curves(curves_of([2.0, *power_law()[1:]]), level=0.95)
+
+
+def test_no_forecast_is_below_the_best_possible_error() -> None:
+    """A known floor ends and narrows the intervals of its data set, and of no other."""
+    curves = curves_of([0.051 + 3 * size**-0.6 for size in M])
+    both = pd.concat([curves, curves.assign(dataset="e")])
+    plain, known = (forecast_curves(both, 0.9, limits) for limits in (None, {"d": Limits(0.05)}))
+    ahead = ~plain["measured"]
+    own, other = ahead & (plain["dataset"] == "d"), ahead & (plain["dataset"] == "e")
+    assert plain["low"][own].min() < 0.05
+    assert (known["low"][own] >= 0.05).all()
+    width = known["high"] - known["low"]
+    assert (width[own] < (plain["high"] - plain["low"])[own]).all()
+    assert known[other].equals(plain[other])
+
+
+def test_the_measured_error_stays_what_it_is() -> None:
+    """At the largest m stands the measured mean, also where noise put it below the floor."""
+    errors = [*power_law()[:-1], 0.0605]
+    forecast = forecast_curves(curves_of(errors), 0.9, {"d": Limits(floor=0.061)})
+    assert forecast["predicted"].iloc[0] == pytest.approx(0.0605)
+    assert (forecast["low"].iloc[1:] >= 0.061).all()
+    assert (forecast["high"].iloc[1:] > forecast["low"].iloc[1:]).all()
+
+
+def test_no_error_rises_above_that_of_guessing() -> None:
+    """Chance is the upper end, unless the learner is worse than that at its largest m."""
+    stuck = [0.5 + 0.001 * (-1) ** i for i in range(8)]
+    for last, most in ((0.499, 0.5), (0.503, 0.503)):
+        forecast = forecast_curves(curves_of([*stuck[:-1], last]), 0.9, {"d": Limits(chance=0.5)})
+        assert forecast["high"].iloc[1:].max() <= most + 1e-12
+    assert forecast_curves(curves_of(stuck), 0.9)["high"].max() > 0.503
+
+
+def test_a_loss_has_a_floor_but_no_end_above() -> None:
+    """Losses above 1 are taken where the data set's metric is a loss, and may exceed chance."""
+    losses = [0.7 + 8 * size**-0.4 for size in M]
+    limits = {"d": Limits(floor=0.69, chance=2.3, kind="loss")}
+    forecast = forecast_curves(curves_of(losses), 0.9, limits)
+    assert (forecast["low"] >= 0.69).all()
+    held_back = hold_out(curves_of(losses), 0.9, limits)
+    assert held_back["inside"].all()
+    wild = forecast_curves(curves_of([2.5 + 0.3 * (-1) ** i for i in range(8)]), 0.9, limits)
+    assert wild["high"].max() > 2.3
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        (Limits(floor=0.9), "no error is above the floor"),
+        (Limits(floor=-0.1), "floor -0.1"),
+        (Limits(chance=0.0), "chance 0"),
+        (Limits(floor=0.05, chance=0.05), "below chance"),
+    ],
+)
+def test_limits_that_cannot_be_are_refused(limits: Limits, message: str) -> None:
+    """The message names the curve."""
+    with pytest.raises(TakeoffError, match=f"curve of net on d: .*{message}"):
+        forecast_curves(curves_of(power_law()), 0.9, {"d": limits})
 
 
 # The last octave
@@ -198,3 +258,10 @@ def test_intervals_hold_the_last_octave_of_made_up_curves() -> None:
     assert found.inside >= 85
     assert found.error < 0.5 * found.last_value_error
     assert ((late["high"] - late["low"]) / late["measured"]).median() < 0.25
+
+
+def test_limits_are_those_of_the_data_sheet() -> None:
+    """A log-loss has no end above; an error rate is at most that of guessing."""
+    sheet = {"metric": "log_loss", "floor": 0.2, "chance": 0.69}
+    assert Limits.of(sheet) == Limits(0.2, 0.69, "loss")
+    assert Limits.of({"metric": "error_rate", "floor": None, "chance": 0.5}).kind == "error"

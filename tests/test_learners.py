@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -91,6 +93,17 @@ def test_the_same_cell_gives_the_same_result(kind: str) -> None:
         [candidate.predict(x_test) for candidate in tried(kind, sample_of())] for _ in range(2)
     )
     np.testing.assert_array_equal(first, second)
+
+
+def test_only_imports_are_kept_from_the_garbage_collector() -> None:
+    """What a library made is not looked through again; what comes later is collected as ever."""
+    code = (
+        "import gc; from takeoff import learners; learners.load('logistic_regression'); "
+        "frozen = gc.get_freeze_count(); learners.load('logistic_regression'); "
+        "print(gc.isenabled(), frozen > 10_000, gc.get_freeze_count() == frozen)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["True"] * 3
 
 
 def test_the_choice_is_made_on_validation_rows() -> None:

@@ -34,13 +34,44 @@ def falling(start: float = 1.0):
 
 
 def test_the_budget_starves_neither_small_nor_large_m() -> None:
-    """Epochs decide between the two limits; a pilot gets its share of them."""
+    """Epochs decide between the two limits."""
     training = TRAINING | {"epochs": 10, "min_steps": 100, "max_steps": 1000}
     totals = [plan_run(n, training).stable / 0.8 for n in (20, 1600, 10**6)]
     assert totals == pytest.approx([100, 500, 1000], abs=1)
-    pilot = pilot_of(plan_run(10**6, training), 0.25)
-    assert pilot.stable / 0.8 == pytest.approx(250, abs=1)
-    assert pilot.every == plan_run(10**6, training).every
+
+
+@pytest.mark.parametrize(("share", "stable"), [(0.25, 24), (0.1, 8), (0.01, 4), (0.5, 48)])
+def test_a_pilot_is_the_start_of_its_run(share: float, stable: int) -> None:
+    """Up to an evaluation that the run has as well, at the same rates; then it branches off."""
+    plan = Plan(96, 4, 10, 3, 0.2)
+    pilot = pilot_of(plan, share)
+    assert pilot.stable == stable
+    whole, _, _ = played(plan, falling())
+    factors, events, schedule = played(pilot, falling())
+    assert factors[:stable] == whole[:stable] and factors[stable] == 1.0 > factors[stable + 1]
+    assert len(factors) == stable + max(4, stable // 4)
+    assert events[-1] == "end" and not schedule.branches()
+
+
+def test_a_run_goes_on_from_a_pilot_unless_it_would_have_ended_there() -> None:
+    """Not from one that stopped early or diverged, nor from one that was as long as the run."""
+    early, bad = [1.0] * 10, [math.nan] * 10
+    whole = Plan(96, 4, 10, 3, 0.2)
+    pilot, short = pilot_of(whole, 0.1), pilot_of(Plan(1, 1, 0, 3, 0.2), 0.5)
+    for plan, losses, expected in [
+        (pilot, falling(), [False, True]),
+        (pilot_of(whole, 0.25), iter(early), [False] * 4),
+        (pilot, iter(bad), [False] * 2),
+        (short, falling(), [False]),
+        (whole, falling(), [False] * 24),
+    ]:
+        schedule, found = Schedule(plan), []
+        while not schedule.at.annealing and schedule.at.stable < plan.stable:
+            schedule.took(schedule.due())
+            schedule.evaluated(next(losses))
+            found.append(schedule.branches())
+            schedule.next()
+        assert found == expected
 
 
 def test_the_rate_climbs_stays_and_ends_at_zero() -> None:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.study
 ROOT = Path(__file__).parents[1]
 REPORT = Path("results/smoke/report")
 RULES = ("prepare_dataset", "train_baseline", "train_network", "fit_curves", "check_claims",
-         "plot_figures", "render_report")  # fmt: skip
+         "weigh_options", "plot_figures", "render_report")  # fmt: skip
 
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -74,7 +74,7 @@ def test_the_report_is_whole(study: Path) -> None:
     assert all(fact["source"]["file"] for fact in facts["facts"])
     figures = sorted(path.stem for path in (report / "figures").glob("*.svg"))
     page = (report / "report.html").read_text()
-    assert len(figures) == 7
+    assert len(figures) == 8
     assert page.count("<svg") == len(figures)
     assert (report / "report.pdf").read_bytes().startswith(b"%PDF-")
     assert list((report / "tables").glob("*.csv"))
@@ -86,7 +86,7 @@ def test_the_page_opens_cleanly_at_any_width(study: Path, width: int) -> None:
     """No sideways scrolling, no error in the console, every figure drawn."""
     needed, figures, console = look(study / REPORT / "report.html", width)
     assert needed <= width
-    assert figures == 7
+    assert figures == 8
     assert console == ""
 
 
@@ -107,7 +107,8 @@ def test_a_line_of_network_code_retrains_networks_only(study: Path) -> None:
     """Six network curves, and what follows from them; the engine is part of what they are."""
     code = study / "src/takeoff/networks/replicates.py"
     with edited(code, "EPSILON = 1e-8", "EPSILON = 1e-7"):
-        expected = {"train_network": 6, "fit_curves": 1, "check_claims": 1, "plot_figures": 1,
+        expected = {"train_network": 6, "fit_curves": 1, "check_claims": 1, "weigh_options": 1,
+                    "plot_figures": 1,
                     "render_report": 1}  # fmt: skip
         assert would_run(study) == expected
     assert would_run(study) == {}, "taken back, nothing is stale"
@@ -125,7 +126,8 @@ def test_a_learners_setting_retrains_its_curves(study: Path) -> None:
     """One learner on two data sets, and what follows."""
     with edited(study / "config/smoke.yaml", "C: [1, 10]", "C: [1, 20]"):
         jobs = would_run(study)
-    assert jobs == {"train_baseline": 2, "fit_curves": 1, "check_claims": 1, "plot_figures": 1,
+    assert jobs == {"train_baseline": 2, "fit_curves": 1, "check_claims": 1, "weigh_options": 1,
+                    "plot_figures": 1,
                     "render_report": 1}  # fmt: skip
 
 

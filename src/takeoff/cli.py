@@ -60,6 +60,14 @@ def prepare_dataset(chosen: argparse.Namespace) -> None:
     write_json(chosen.sheet, data.sheet())
 
 
+def read_table(chosen: argparse.Namespace) -> None:
+    """Take the learning curves of a table, instead of training any."""
+    from takeoff.given import write_runs
+    from takeoff.study import Runs
+
+    write_runs(Runs.model_validate(chosen.settings), chosen.results)
+
+
 def train_curve(chosen: argparse.Namespace) -> None:
     """Train one learning curve, cell by cell; finished cells come from the store."""
     from takeoff import learners
@@ -83,20 +91,25 @@ def train_curve(chosen: argparse.Namespace) -> None:
 
 def fit_curves(chosen: argparse.Namespace) -> None:
     """Average the repeats; describe every curve by a law, forecast it, and hold out its end."""
-    from takeoff import fits, forecasts
+    from takeoff import fits, forecasts, given
     from takeoff.files import write_csv
     from takeoff.runs import read_runs
 
     settings = chosen.settings
     runs = read_runs(chosen.runs, settings["design"])
     level = settings["level"]
-    curves = fits.summarise(runs, level)
-    laws = fits.fit_laws(runs, level=level, bootstrap=settings["bootstrap"], seed=settings["seed"])
+    from_table = any(curve.get("given") for curve in settings["design"])
+    source = given if from_table else fits
+    curves = source.summarise(runs, level)
+    how = {key: settings[key] for key in ("level", "bootstrap", "seed")}
+    laws = source.fit_laws(runs, **how)
     write_csv(chosen.out / "curves.csv", curves)
     write_csv(chosen.out / "fits.csv", laws)
-    ahead = settings["forecast_level"]
-    write_csv(chosen.out / "forecast.csv", forecasts.forecast_curves(curves, level=ahead))
-    write_csv(chosen.out / "held_out.csv", forecasts.hold_out(curves, level=ahead))
+    sheets = _sheets(chosen.results, settings["datasets"])
+    limits = {name: forecasts.Limits.of(sheet) for name, sheet in sheets.items()}
+    known = (curves, settings["forecast_level"], limits)
+    write_csv(chosen.out / "forecast.csv", forecasts.forecast_curves(*known))
+    write_csv(chosen.out / "held_out.csv", forecasts.hold_out(*known))
 
 
 def fit(chosen: argparse.Namespace) -> None:
@@ -135,12 +148,14 @@ def decide(chosen: argparse.Namespace) -> None:
 
 def check_claims(chosen: argparse.Namespace) -> None:
     """Hold the claims against the runs."""
-    from takeoff import claims
+    from takeoff import claims, claims_from_means
     from takeoff.files import write_csv, write_json
     from takeoff.runs import read_runs
 
     settings = chosen.settings
-    found = claims.check(
+    from_table = any(curve.get("given") for curve in settings["design"])
+    check = claims_from_means.check if from_table else claims.check
+    found = check(
         read_runs(chosen.runs, settings["design"]),
         [claims.Learner(**learner) for learner in settings["learners"]],
         claims.ClaimSettings(level=settings["level"], **settings["claims"]),
@@ -151,38 +166,63 @@ def check_claims(chosen: argparse.Namespace) -> None:
     write_json(chosen.out / "claims.json", found.claims)
 
 
+def weigh_options(chosen: argparse.Namespace) -> None:
+    """Decide what more labels would bring, and what holds the error back."""
+    from takeoff import options
+    from takeoff.runs import read_runs
+
+    settings = chosen.settings
+    sheets = _sheets(chosen.results, settings["datasets"])
+    found = options.weigh(
+        read_runs(chosen.runs, settings["design"]),
+        settings["learners"],
+        {name: options.about(sheet) for name, sheet in sheets.items()},
+        options.Asked(**settings["asked"]),
+        settings["feature_pairs"],
+    )
+    options.write(found, chosen.out)
+
+
 def plot_figures(chosen: argparse.Namespace) -> None:
     """Draw every figure of the paper."""
     from takeoff import figures
     from takeoff.files import read_csv
+    from takeoff.measures import Measure
 
     learners, claims = chosen.settings["learners"], chosen.settings["claims"]
     sheets = _sheets(chosen.results, chosen.settings["datasets"])
     titles = {name: sheet["title"] for name, sheet in sheets.items()}
-    bayes = {name: sheet["floor"] for name, sheet in sheets.items()}
     tables = {
         path.stem: read_csv(path)
-        for folder in ("fits", "claims")
+        for folder in ("fits", "claims", "decisions")
         for path in sorted((chosen.results / folder).glob("*.csv"))
     }
     curves, forecast = tables["curves"], tables["forecast"]
-    reductions = tables["last_doublings"]
+    errors = {name: rows["test_error"] for name, rows in curves.groupby("dataset")}
+    measures = {name: Measure.of(sheet, errors[name]) for name, sheet in sheets.items()}
+    margin = claims["margin"]
+    shared = (learners, titles, measures)
     drawn = {
-        "learning_curves": figures.learning_curves(curves, learners, titles, bayes),
-        "forecasts": figures.forecasts(curves, forecast, learners, titles),
-        "held_out": figures.held_out(tables["held_out"], learners, titles),
-        "last_doublings": figures.last_doublings(reductions, learners, titles, claims["margin"]),
-        "differences": figures.differences(tables["differences"], learners, titles),
+        "learning_curves": figures.learning_curves(curves, *shared),
+        "above_floor": figures.above_floor(curves, *shared),
+        "forecasts": figures.forecasts(curves, forecast, *shared),
+        "held_out": figures.held_out(tables["held_out"], *shared),
+        "last_doublings": figures.last_doublings(tables["last_doublings"], *shared, margin),
+        "differences": figures.differences(tables["differences"], *shared),
         "agreement": figures.agreement(tables["agreement"], titles, claims["small_m"]),
-        "cost": figures.cost(curves, learners, titles),
+        "gains": figures.gains(
+            tables["gains"], learners, titles, chosen.settings["decisions"]["margin"]
+        ),
     }
+    if curves["seconds"].notna().any():
+        drawn["cost"] = figures.cost(curves, learners, titles)
     for name, figure in drawn.items():
         figures.save(figure, chosen.out / f"{name}.svg", name)
 
 
 def render_report(chosen: argparse.Namespace) -> None:
     """Write the paper: report.html, report.pdf, report.json, figures and tables."""
-    from takeoff import paper
+    from takeoff import options, paper
     from takeoff.facts import Results
     from takeoff.files import read_csv, read_json
     from takeoff.runs import read_runs
@@ -200,6 +240,7 @@ def render_report(chosen: argparse.Namespace) -> None:
         differences=read_csv(folder / "claims/differences.csv"),
         agreement=read_csv(folder / "claims/agreement.csv"),
         claims=read_json(folder / "claims/claims.json"),
+        options=options.read(folder / "decisions"),
     )
     paper.render(results, folder / "figures", chosen.reports, folder / "report")
 
@@ -318,9 +359,11 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument("--settings", type=json.loads, required=True, metavar="JSON")
 
     command(prepare_dataset, "data", "sheet")
+    command(read_table, "results")
     command(train_curve, "data", "cells", "out")
-    command(fit_curves, "out", runs=True)
+    command(fit_curves, "results", "out", runs=True)
     command(check_claims, "out", runs=True)
+    command(weigh_options, "results", "out", runs=True)
     command(plot_figures, "results", "out")
     command(render_report, "results", "reports", runs=True)
     command(write_schema, "out")

@@ -133,6 +133,7 @@ def measured(
     error: ArrayLike,
     *,
     stderr: ArrayLike | None = None,
+    floor: float | None = None,
     chance: float | None = None,
     kind: Kind = "auto",
     where: str | None = None,
@@ -143,7 +144,7 @@ def measured(
         m: [P] labelled examples, positive, distinct, any order.
         error: [P] mean test errors (or losses), or [P, R] by repeat, NaN where one is missing.
         stderr: [P] of the means; not with repeats, from which it is computed.
-        chance, kind: As in `takeoff.extrapolate.extrapolate`.
+        floor, chance, kind: As in `takeoff.extrapolate.extrapolate`.
         where: What error messages name.
 
     Raises:
@@ -151,7 +152,9 @@ def measured(
     """
     m, errors = (np.atleast_1d(np.asarray(values, dtype=float)) for values in (m, error))
     if errors.ndim == 1:
-        return Measured(check(m, errors, stderr, chance=chance, kind=kind, where=where))
+        return Measured(
+            check(m, errors, stderr, floor=floor, chance=chance, kind=kind, where=where)
+        )
     if stderr is not None:
         raise TakeoffError(
             "has standard errors and repeats", where=where, remedy="leave out the standard errors"
@@ -164,7 +167,7 @@ def measured(
     mean = np.nanmean(errors, axis=1)
     squares = np.nansum((errors - mean[:, None]) ** 2, axis=1)
     se = np.where(count > 1, np.sqrt(squares / np.maximum(count - 1, 1) / count), np.nan)
-    curve = check(m, mean, se, chance=chance, kind=kind, where=where)
+    curve = check(m, mean, se, floor=floor, chance=chance, kind=kind, where=where)
     return Measured(curve, errors[np.argsort(m)])
 
 
@@ -300,7 +303,7 @@ def floor_of(curve: Measured, *, level: float = LEVEL) -> tuple[float, float, fl
 def _floors(points: Curve, stderr: Floats) -> Floats:
     """Bootstrapped floors, in any order; see `floor_of`."""
     noise = np.random.default_rng(0).standard_normal((REPLICATES, len(points.m))) * stderr
-    errors = np.clip(points.error + noise, *points.bounds)
+    errors = np.clip(points.error + noise, 0.0, np.inf if points.is_loss else 1.0)
     precision = 1 / standard_errors(points) ** 2
     tails = [precision * (points.m / points.m[-1]) ** tail for tail in TAILS[:2]]
     weights = np.repeat(np.array([row / row.max() for row in tails]), REPLICATES, axis=0)
@@ -1082,7 +1085,7 @@ def _of_tests(curve: Measured, error: Floats, tests: float) -> Floats:
     Raises:
         TakeoffError: These are losses, or there are no test examples.
     """
-    if not tests > 0 or math.isinf(curve.curve.bounds[1]):
+    if not tests > 0 or curve.curve.is_loss:
         raise TakeoffError(
             "the noise of a test set is only known for error rates and a number of examples",
             remedy="leave out the size of the test set",

@@ -16,7 +16,8 @@ import yaml
 from takeoff.errors import TakeoffError
 from takeoff.files import read_json
 from takeoff.fingerprint import fingerprint, versions
-from takeoff.study import Study, load_study
+from takeoff.given import load
+from takeoff.study import Study
 from takeoff.training import cell_meaning, curve_meaning
 
 BASE_CONFIG = Path("config/config.yaml")
@@ -65,12 +66,14 @@ def full_settings(study: Study, dataset: str, learner: str) -> dict[str, Any]:
 
 
 def demands(study: Study, results: Path = RESULTS) -> Iterator[Demand]:
-    """Every curve of the study, in the paper's order.
+    """Every curve that the study trains, in the paper's order; none if it starts from a table.
 
     Args:
         study: The study.
         results: Folder of all results; the sheets of prepared data sets tell their digests.
     """
+    if study.given:
+        return
     folder = results / study.study
     digests = {name: _digest(study, name, folder) for name in study.use.datasets}
     for dataset, learner in study.curves:
@@ -98,7 +101,7 @@ def read_study(files: Sequence[Path], base: Path = BASE_CONFIG) -> Study:
     config: dict[str, Any] = {}
     for file in [*under, *over]:
         config = laid_over(config, _read_config(file))
-    return load_study(config, [*under, *over])
+    return load(config, [*under, *over])
 
 
 def laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

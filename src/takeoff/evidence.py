@@ -8,7 +8,7 @@ can be checked inside the curve: rolling-origin backtests (Tashman 2000).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -34,6 +34,7 @@ POINTS_NEEDED = 5
 FIRST_ORIGIN = 5  # points before the first backtest, where there are enough of them
 ORIGINS = 9
 PAIRS = 6  # backtests that count for one factor
+SMALLEST = 1e-12  # an error that is told from zero
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,10 @@ class Curve:
 
     Attributes:
         m: [P] ascending, distinct, positive.
-        error: [P] in [0, bounds[1]].
+        error: [P] not negative.
         stderr: [P] standard errors, NaN where unknown.
-        bounds: Floor and ceiling of the error.
+        bounds: What the error stays within beyond the largest m: from the floor that is known, or
+            0, to the error of guessing, or 1, or without end for a loss.
         ceiling: The error of guessing where it is known, or None.
     """
 
@@ -59,12 +61,66 @@ class Curve:
         """The error at the largest m."""
         return float(self.error[-1])
 
+    @property
+    def is_loss(self) -> bool:
+        """A loss has no end above."""
+        return bool(np.isinf(self.bounds[1]))
+
+    @property
+    def excess(self) -> Curve:
+        """The curve above its known floor, as a curve whose floor is 0.
+
+        What noise has put below the floor is put on it.
+        """
+        floor = self.bounds[0]
+        if floor == 0:
+            return self
+        return replace(
+            self,
+            error=np.maximum(self.error - floor, 0.0),
+            bounds=(0.0, self.bounds[1] - floor),
+            ceiling=None if self.ceiling is None else self.ceiling - floor,
+        )
+
+
+def within(curve: Curve, floor: float | None, chance: float | None) -> Curve:
+    """The curve with what is known of its ends; None leaves an end as it is.
+
+    Args:
+        floor: The irreducible (Bayes) error or loss.
+        chance: The error of guessing. It is no end of a loss, and none for a learner that does
+            worse than guessing at its largest m.
+
+    Raises:
+        TakeoffError: The whole curve lies below its floor, or chance does, or one is no error.
+    """
+    low, high = curve.bounds
+    low = low if floor is None else float(floor)
+    ceiling = curve.ceiling if chance is None else float(chance)
+    if ceiling is not None and not curve.is_loss:
+        high = max(ceiling, curve.last)
+    _refuse_ends(low, ceiling, float(curve.error.max()))
+    return replace(curve, bounds=(low, high), ceiling=ceiling)
+
+
+def _refuse_ends(floor: float, ceiling: float | None, largest: float) -> None:
+    remedy = "give the smallest possible error as the floor, and that of guessing as chance"
+    if not 0 <= floor < np.inf:
+        raise TakeoffError(f"the floor {floor:g} isn't an error", remedy=remedy)
+    if ceiling is not None and not 0 < ceiling < np.inf:
+        raise TakeoffError(f"chance {ceiling:g} isn't a positive error", remedy=remedy)
+    if ceiling is not None and floor >= ceiling:
+        raise TakeoffError(f"the floor {floor:g} isn't below chance, {ceiling:g}", remedy=remedy)
+    if floor > largest:
+        raise TakeoffError(f"no error is above the floor {floor:g}", remedy=remedy)
+
 
 def check(
     m: ArrayLike,
     error: ArrayLike,
     stderr: ArrayLike | None = None,
     *,
+    floor: float | None = None,
     chance: float | None = None,
     kind: Kind = "auto",
     where: str | None = None,
@@ -72,6 +128,7 @@ def check(
     """A curve from arrays in any order; see `extrapolate`.
 
     Args:
+        floor, chance: See `within`.
         where: What the error message names.
     """
 
@@ -91,11 +148,14 @@ def check(
     refuse((se < 0).any(), "standard errors must not be negative", "leave them out: NaN")
     loss = kind == "loss" or (kind == "auto" and bool((error > 1).any()))
     refuse(not loss and bool((error > 1).any()), "an error is above 1", "say that it is a loss")
-    refuse(chance is not None and not chance > 0, "chance must be positive", "leave it out")
     order = np.argsort(m)
     bounds = (0.0, np.inf if loss else 1.0)
     se = np.where(np.isfinite(se), se, np.nan)
-    return Curve(m[order], error[order], se[order], bounds, chance)
+    curve = Curve(m[order], error[order], se[order], bounds)
+    try:
+        return within(curve, floor, chance)
+    except TakeoffError as error_:
+        raise TakeoffError(error_.problem, where=where, remedy=error_.remedy) from error_
 
 
 @dataclass(frozen=True)
@@ -213,7 +273,7 @@ def _weightings(curve: Curve, origins: NDArray[np.intp]) -> Floats:
 def standard_errors(curve: Curve) -> Floats:
     """[P] standard errors for weighting: shrunken to the median *relative* one of the curve, so
     that no lucky point dominates (Smyth 2004), and proportional to the error where unknown."""
-    scale = np.maximum(curve.error, 1e-3 * max(float(curve.error.max()), np.finfo(float).tiny))
+    scale = np.maximum(curve.error, max(1e-3 * float(curve.error.max()), SMALLEST))
     own = np.where(curve.stderr > 0, curve.stderr, np.nan) / scale
     known = own[np.isfinite(own)]
     pooled = float(np.median(known)) if known.size else 1.0

@@ -20,13 +20,17 @@ error and scales with it. Its quantiles are those of standardised errors of the 
 method on other curves (a conformal step: Vovk et al. 2005; Tibshirani et al. 2019 for why other
 curves may stand in). Scales never fall with m.
 
+Where the irreducible error is known, what is forecast is the excess above it, as if it were the
+error: a known floor is to the excess what zero is to an error, and scales shrink with what is
+left to gain. `benchmarks/claims_calibration.py` has it beside intervals cut off at the floor.
+
 Everything learned is in `takeoff.learned`, which says how it is derived.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,7 +38,17 @@ from numpy.typing import ArrayLike, NDArray
 from takeoff import families
 from takeoff.averaging import Constants
 from takeoff.errors import TakeoffError
-from takeoff.evidence import MEMBERS, POINTS_NEEDED, Curve, Evidence, Kind, check, gather, noise_of
+from takeoff.evidence import (
+    MEMBERS,
+    POINTS_NEEDED,
+    Curve,
+    Evidence,
+    Kind,
+    check,
+    gather,
+    noise_of,
+    within,
+)
 from takeoff.learned import LEARNED
 from takeoff.shapes import shape_of
 
@@ -63,8 +77,9 @@ class Forecast:
         status: converged, at a bound, too few points, not extrapolated, not fitted (a constant
             learner), or not calibrated.
         shape: See `takeoff.shapes.shape_of`.
-        bounds: Floor and ceiling that nothing leaves.
+        bounds: Floor and ceiling that nothing beyond the largest measured m leaves.
         scale: [T] of the distribution, in the unit of the error.
+        last_m: The largest measured m.
         constants: What the quantiles come from.
     """
 
@@ -79,21 +94,28 @@ class Forecast:
     shape: str
     bounds: tuple[float, float]
     scale: Floats
+    last_m: float
     constants: Constants = LEARNED
+
+    @property
+    def ends(self) -> tuple[Floats, Floats]:
+        """[T] each: the bounds, and what any error stays within where it was measured."""
+        ahead = self.m > self.last_m
+        top = np.inf if np.isinf(self.bounds[1]) else 1.0
+        return np.where(ahead, self.bounds[0], 0.0), np.where(ahead, self.bounds[1], top)
 
     def quantile(self, p: ArrayLike) -> Floats:
         """[Q] probabilities in (0, 1) -> [Q, T] errors, increasing in p, within the bounds."""
         standard = self.constants.standard_quantile(np.atleast_1d(np.asarray(p, dtype=float)))
-        return np.clip(self.predicted + standard[:, None] * self.scale, *self.bounds)
+        return np.clip(self.predicted + standard[:, None] * self.scale, *self.ends)
 
     def cdf(self, value: ArrayLike) -> Floats:
         """P(error at m <= value): a number or [T] -> [T]."""
         values = np.broadcast_to(np.asarray(value, dtype=float), self.m.shape)
         scale = np.maximum(self.scale, np.finfo(float).tiny)
         inside = self.constants.standard_cdf((values - self.predicted) / scale)
-        return np.where(
-            values < self.bounds[0], 0.0, np.where(values >= self.bounds[1], 1.0, inside)
-        )
+        low, high = self.ends
+        return np.where(values < low, 0.0, np.where(values >= high, 1.0, inside))
 
     def paths(self, n: int, *, seed: int = 0) -> Floats:
         """[n, T] whole curves; each keeps its rank at every m.
@@ -112,6 +134,7 @@ def extrapolate(
     at: ArrayLike,
     stderr: ArrayLike | None = None,
     level: float = 0.9,
+    floor: float | None = None,
     chance: float | None = None,
     kind: Kind = "auto",
 ) -> Forecast:
@@ -123,15 +146,18 @@ def extrapolate(
         at: [T] where to predict, positive. Within the measured range the curve is interpolated.
         stderr: [P] standard errors of `error`; NaN or None where unknown.
         level: Of the interval.
-        chance: The error of guessing, where it is known; a curve bends away from it.
+        floor: The irreducible (Bayes) error or loss, where it is known: see the module's docstring.
+        chance: The error of guessing, where it is known: a curve bends away from it, and errors
+            don't rise above it, unless the last one measured is (a loss may).
         kind: "error" keeps everything in [0, 1], "loss" above 0; "auto" takes values above 1 for
             a loss.
 
     Raises:
         TakeoffError: Lengths differ, no points, m not positive or twice there, values that aren't
-            finite or leave their range.
+            finite or leave their range, or floor and chance that can't be this curve's.
     """
-    return forecast_curve(check(m, error, stderr, chance=chance, kind=kind), at, level=level)
+    curve = check(m, error, stderr, floor=floor, chance=chance, kind=kind)
+    return forecast_curve(curve, at, level=level)
 
 
 def probability_below(first: Forecast, second: Forecast) -> Floats:
@@ -148,19 +174,29 @@ def probability_below(first: Forecast, second: Forecast) -> Floats:
 
 
 def forecast_curve(
-    curve: Curve, at: ArrayLike, *, level: float = 0.9, constants: Constants = LEARNED
+    curve: Curve,
+    at: ArrayLike,
+    *,
+    level: float = 0.9,
+    constants: Constants = LEARNED,
+    floor: float | None = None,
+    chance: float | None = None,
 ) -> Forecast:
     """`extrapolate` for a curve that was checked.
 
+    Args:
+        floor, chance: Instead of those that the curve was checked with.
+
     Raises:
-        TakeoffError: `at` or `level` isn't usable.
+        TakeoffError: `at` or `level` isn't usable, or floor and chance can't be this curve's.
     """
+    curve = within(curve, floor, chance)
     targets = np.atleast_1d(np.asarray(at, dtype=float))
     if targets.ndim != 1 or not np.isfinite(targets).all() or (targets <= 0).any():
         raise TakeoffError("m to predict at must be positive", remedy="leave out such rows")
     if not 0 < level < 1:
         raise TakeoffError(f"level {level} isn't between 0 and 1", remedy="use 0.9, say")
-    evidence = gather(curve, _factors(curve, targets))
+    evidence = gather(curve.excess, _factors(curve, targets))
     weights = constants.weights(evidence)
     return _assembled(curve, targets, level, evidence, weights, constants)
 
@@ -181,14 +217,15 @@ def _assembled(
     weights: Floats,
     constants: Constants,
 ) -> Forecast:
-    path = np.minimum.accumulate((weights * evidence.members).sum(axis=1))
+    excess = np.minimum.accumulate((weights * evidence.members).sum(axis=1))
+    path = curve.bounds[0] + excess
     scales = np.maximum.accumulate(constants.widths(evidence, weights))
     predicted, scale = _at_targets(curve, targets, evidence.factors, path, scales)
     by_family = _by_family(weights, evidence.factors, targets.max() / curve.m[-1])
     best = max(by_family, key=lambda name: by_family[name])
     forecast = Forecast(
         targets,
-        np.clip(predicted, *curve.bounds),
+        predicted,
         predicted,
         predicted,
         level,
@@ -198,10 +235,12 @@ def _assembled(
         shape_of(curve),
         curve.bounds,
         scale,
+        float(curve.m[-1]),
         constants,
     )
+    forecast = replace(forecast, predicted=np.clip(predicted, *forecast.ends))
     low, high = forecast.quantile([(1 - level) / 2, (1 + level) / 2])
-    return Forecast(**{**vars(forecast), "low": low, "high": high})
+    return replace(forecast, low=low, high=high)
 
 
 def _at_targets(
@@ -217,7 +256,7 @@ def _at_targets(
     grid = log_m[-1] + np.log(factors)
     inner = np.interp(log_t, log_m, curve.error)
     predicted = np.where(ahead, np.interp(log_t, grid, path), inner)
-    noise = noise_of(curve)
+    noise = noise_of(curve.excess)
     before = np.maximum(log_m[0] - log_t, 0.0) * max(float(np.ptp(curve.error)), noise)
     scale = np.where(ahead, np.interp(log_t, grid, scales), noise + before)
     return predicted, scale

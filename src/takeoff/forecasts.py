@@ -2,14 +2,15 @@
 
 Every curve is forecast beyond its largest m (see `takeoff.extrapolate`). How far such forecasts
 can be trusted is measured on the same curves: the last octave of m is held out, forecast from what
-lies before it, and compared with what was measured there.
+lies before it, and compared with what was measured there. What is known of a data set's errors, the
+best possible one and that of guessing, holds for every forecast.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ AHEAD = {"twice": 2, "ten_times": 10}  # multiples of m that the paper speaks of
 STEPS = 21  # values of m from the largest measured one to the end of the forecast
 OCTAVE = 2  # the part of a curve beyond its largest m over this is held out
 RARE = 0.05  # a coverage that chance brings less often than this is called too low
+RATES = ("error_rate", "balanced_error")  # metrics within [0, 1]; the others are losses
 SIMILAR = 0.1  # relative difference of mean errors that is called none
 
 NAMES = ["dataset", "learner"]
@@ -33,12 +35,39 @@ HELD_OUT_COLUMNS = [
 ]  # fmt: skip
 
 
-def forecast_curves(curves: pd.DataFrame, *, level: float) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Limits:
+    """What is known of the errors of a data set before anything is measured.
+
+    Attributes:
+        floor: The irreducible (Bayes) error or loss of its test set; None if unknown.
+        chance: The error of guessing; None if unknown. A loss may be above it.
+        kind: "error" is at most 1, "loss" has no end above.
+    """
+
+    floor: float | None = None
+    chance: float | None = None
+    kind: Literal["error", "loss"] = "error"
+
+    @classmethod
+    def of(cls, sheet: Mapping[str, Any]) -> Limits:
+        """What the sheet of a data set says; see `Dataset.sheet`."""
+        kind: Literal["error", "loss"] = "error" if sheet["metric"] in RATES else "loss"
+        return cls(sheet["floor"], sheet["chance"], kind)
+
+
+NOTHING_KNOWN = Limits()
+
+
+def forecast_curves(
+    curves: pd.DataFrame, level: float, limits: Mapping[str, Limits] | None = None
+) -> pd.DataFrame:
     """Forecast every curve, from its largest m to ten times as many.
 
     Args:
         curves: `takeoff.fits.summarise`: dataset, learner, m, test_error, se (NaN if unknown).
         level: Of the intervals, such as 0.9.
+        limits: What is known, by data set; nothing of those that aren't there.
 
     Returns:
         A row per curve and m: dataset, learner, m, measured (true at the largest m measured, where
@@ -49,18 +78,20 @@ def forecast_curves(curves: pd.DataFrame, *, level: float) -> pd.DataFrame:
     for names, rows in _curves(curves):
         largest = float(rows["m"].max())
         m = largest * _multiples()
-        ahead = forecast_curve(_checked(names, rows), m, level=level)
+        ahead = forecast_curve(_checked(names, rows, limits), m, level=level)
         numbers = {"predicted": ahead.predicted, "low": ahead.low, "high": ahead.high}
         texts = {"family": ahead.family, "status": ahead.status, "shape": ahead.shape}
         tables.append(pd.DataFrame({**names, "m": m, "measured": m <= largest, **numbers, **texts}))
     return _joined(tables, FORECAST_COLUMNS)
 
 
-def hold_out(curves: pd.DataFrame, *, level: float) -> pd.DataFrame:
+def hold_out(
+    curves: pd.DataFrame, level: float, limits: Mapping[str, Limits] | None = None
+) -> pd.DataFrame:
     """Forecast the last octave of every curve from what lies before it.
 
     Args:
-        curves, level: As for `forecast_curves`.
+        curves, level, limits: As for `forecast_curves`.
 
     Returns:
         A row per curve and m in (largest m / 2, largest m]: dataset, learner, fitted_to (the
@@ -74,7 +105,7 @@ def hold_out(curves: pd.DataFrame, *, level: float) -> pd.DataFrame:
         if late.all():
             continue
         known, asked = rows[~late], rows[late]
-        ahead = forecast_curve(_checked(names, known), asked["m"], level=level)
+        ahead = forecast_curve(_checked(names, known, limits), asked["m"], level=level)
         measured = asked["test_error"].to_numpy()
         table = {
             **names,
@@ -153,9 +184,19 @@ def _curves(curves: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame
         yield {"dataset": dataset, "learner": learner}, rows.sort_values("m")
 
 
-def _checked(names: dict[str, Any], rows: pd.DataFrame) -> Curve:
-    where = f"curve of {names['learner']} on {names['dataset']}"
-    return check(rows["m"], rows["test_error"], rows["se"], kind="error", where=where)
+def _checked(
+    names: dict[str, Any], rows: pd.DataFrame, limits: Mapping[str, Limits] | None
+) -> Curve:
+    known = (limits or {}).get(names["dataset"], NOTHING_KNOWN)
+    return check(
+        rows["m"],
+        rows["test_error"],
+        rows["se"],
+        floor=known.floor,
+        chance=known.chance,
+        kind=known.kind,
+        where=f"curve of {names['learner']} on {names['dataset']}",
+    )
 
 
 def _joined(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:

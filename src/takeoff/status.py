@@ -72,12 +72,21 @@ def standings(study: Study, store: CellStore, results: Path = RESULTS) -> Iterat
 def report(study: Study, curves: Sequence[Standing]) -> Iterator[str]:
     """The study's table, and its sums in the last line."""
     yield f"{study.study}: {study.title}"
+    if study.given and study.runs:
+        given = counted_curves(len(study.given.design))
+        yield f"{given} from {study.runs.table}: nothing to train"
+        return
     rows = [
         [curve.demand.dataset, curve.demand.learner, *_figures([curve]), curve.state]
         for curve in curves
     ]
     rows.append(["in all", "", *_figures(curves), ""])
     yield from table(HEAD, rows, left=2, right=7)
+
+
+def counted_curves(n: int) -> str:
+    """1 curve, 12 curves."""
+    return f"{n:,} curve" + ("s" if n != 1 else "")
 
 
 def _figures(curves: Sequence[Standing]) -> list[str]:

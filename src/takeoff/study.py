@@ -12,6 +12,7 @@ config never makes its result stale.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,6 +22,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationError,
     field_serializer,
     field_validator,
@@ -185,6 +187,9 @@ class _LearnerSettings(Section):
         default_factory=dict,
         description="per data set, the largest m that this learner is trained on (its cost)",
     )
+    features: Literal["raw", "hand_made"] = Field(
+        default="raw", description="what it learns from; hand_made where the data set has those"
+    )
 
     @property
     def is_network(self) -> bool:
@@ -199,6 +204,13 @@ class LogisticRegression(_LearnerSettings):
     """Multinomial logistic regression with an L2 penalty."""
 
     kind: Literal["logistic_regression"]
+    grid: CGrid
+
+
+class Ridge(_LearnerSettings):
+    """Linear regression of numbers with an L2 penalty."""
+
+    kind: Literal["ridge"]
     grid: CGrid
 
 
@@ -230,7 +242,7 @@ class Mlp(_LearnerSettings):
 
 
 LearnerSettings = Annotated[
-    LogisticRegression | SvmRbf | GradientBoosting | Mlp, Field(discriminator="kind")
+    LogisticRegression | Ridge | SvmRbf | GradientBoosting | Mlp, Field(discriminator="kind")
 ]
 
 
@@ -275,6 +287,109 @@ class ClaimThresholds(Section):
     small_m: Count = 2
 
 
+FARTHEST = 10  # times the largest m: nothing is forecast beyond (as in `takeoff.decisions`)
+
+
+class DecisionSettings(Section):
+    """What "What more labels would bring" is asked."""
+
+    targets: Annotated[
+        Literal["auto"] | Annotated[list[Positive], Field(min_length=1)],
+        Field(description="errors to reach; auto: 10, 25 and 50 % below the lowest measured one"),
+    ] = "auto"
+    factors: Annotated[
+        list[Annotated[float, Field(gt=1, le=FARTHEST)]],
+        Field(min_length=1, description="multiples of the labels"),
+    ] = [2, 4, 10]
+    margin: Annotated[
+        Fraction, Field(description="share of the error that a lever must remove to be worth it")
+    ] = 0.1
+
+    @field_validator("targets", "factors")
+    @classmethod
+    def _ordered_once(cls, values: Any) -> Any:
+        return values if isinstance(values, str) else sorted(set(values))
+
+
+class Costs(Section):
+    """What labels and computing cost; the paper then speaks of money too."""
+
+    label: Annotated[float, Field(ge=0, description="one labelled example")] | None = None
+    hour: Annotated[float, Field(ge=0, description="an hour of computing")] | None = None
+    currency: Annotated[str, Field(min_length=1)] = "EUR"
+
+
+class TableDataset(Section):
+    """What is known of a data set whose curves come from a table."""
+
+    title: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="the name readers see; without it, the table's"
+    )
+    metric: Literal["error_rate", "balanced_error", "log_loss", "rmse"] = "error_rate"
+    unit: Annotated[str, Field(description="of the metric, where it has one")] = ""
+    floor: Annotated[float, Field(ge=0, description="of the best possible decision")] | None = None
+    chance: Annotated[float, Field(gt=0, description="the error of guessing")] | None = None
+
+
+class TableLearner(Section):
+    """What is known of a learner whose curves come from a table."""
+
+    label: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="the name readers see; without it, the table's"
+    )
+    family: Literal["traditional", "network"] = "traditional"
+    rank: Count | None = Field(
+        default=None, description="of a network, by size: 1 for the smallest; without it, by order"
+    )
+
+    @model_validator(mode="after")
+    def _only_networks_have_a_rank(self) -> TableLearner:
+        if self.rank is not None and self.family != "network":
+            raise ValueError("only networks have a rank: say `family: network`, or drop it")
+        return self
+
+
+Names = Annotated[list[str], Field(min_length=1)]
+
+
+class TableUse(Section):
+    """What a study takes of its table, in the paper's order; without it, all, in the table's."""
+
+    datasets: Names | None = None
+    learners: Names | None = None
+
+
+class Runs(Section):
+    """A table of learning curves that a study starts from; names are those of the table."""
+
+    table: Annotated[str, Field(min_length=1, description="CSV or Parquet, see `takeoff fit`")]
+    use: TableUse = TableUse()
+    datasets: dict[str, TableDataset] = Field(default_factory=dict)
+    learners: dict[str, TableLearner] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_path_is_enough(cls, value: Any) -> Any:
+        return {"table": value} if isinstance(value, str) else value
+
+
+@dataclass(frozen=True)
+class Given:
+    """The curves of a table, as the rest of a study knows them; see `takeoff.given`.
+
+    Attributes:
+        design: As of `Study.design`, with `rows` (their number) and `given` (true).
+        learners: As of `Study.ladder`.
+        datasets: By name: title, metric, unit, floor, chance.
+        names: The table's names of data sets and learners, by ours.
+    """
+
+    design: list[dict[str, Any]]
+    learners: list[dict[str, Any]]
+    datasets: dict[str, dict[str, Any]]
+    names: dict[str, dict[str, str]]
+
+
 class Use(Section):
     """What this study takes of the definitions, in the order of the paper."""
 
@@ -306,6 +421,13 @@ class Study(Section):
     training: TrainingSettings = TrainingSettings()
     statistics: StatisticsSettings = StatisticsSettings()
     claims: ClaimThresholds = ClaimThresholds()
+    decisions: DecisionSettings = DecisionSettings()
+    costs: Costs = Costs()
+    runs: Runs | None = Field(
+        default=None,
+        description="a table of learning curves to start from, instead of data sets and learners",
+    )
+    _given: Given | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _used_names_are_defined(self) -> Study:
@@ -363,12 +485,47 @@ class Study(Section):
     @property
     def networks(self) -> dict[str, Mlp]:
         """The networks in use, from small to large."""
+        if self.given:
+            return {}
         used = {name: self.learners[name] for name in self.use.learners}
         return {name: learner for name, learner in used.items() if isinstance(learner, Mlp)}
 
     @property
+    def given(self) -> Given | None:
+        """The curves of the table that the study starts from; None where it trains its own."""
+        return self._given
+
+    def starting_from(self, given: Given) -> Study:
+        """This study about the curves of a table: its own data sets and learners go."""
+        use = self.use.model_copy(
+            update={
+                "datasets": list(given.datasets),
+                "learners": [learner["name"] for learner in given.learners],
+            }
+        )
+        study = self.model_copy(update={"use": use, "datasets": {}, "learners": {}})
+        study._given = given
+        return study
+
+    def record(self) -> dict[str, Any]:
+        """The config as JSON, for the paper; of a table, what stands for its definitions."""
+        found = self.model_dump(mode="json")
+        if self.given is None:
+            return found
+        most = {one["dataset"]: 1 for one in self.given.design}
+        for one in self.given.design:
+            most[one["dataset"]] = max(most[one["dataset"]], one["repeats"])
+        return found | {
+            "given": True,
+            "datasets": {name: {"repeats": most[name]} for name in self.given.datasets},
+            "learners": {one["name"]: {"kind": "given"} | one for one in self.given.learners},
+        }
+
+    @property
     def curves(self) -> list[tuple[str, str]]:
         """Every (data set, learner) of the study: one learning curve, one job each."""
+        if self.given:
+            return [(one["dataset"], one["learner"]) for one in self.given.design]
         return [(d, learner) for d in self.use.datasets for learner in self.use.learners]
 
     def sizes(self, dataset: str, learner: str) -> list[int]:
@@ -394,7 +551,8 @@ class Study(Section):
 
     def data_files(self, dataset: str) -> dict[str, Path]:
         """The files of one's own data, by key; none of a data set that is a module."""
-        return self.datasets[dataset].files()
+        settings = self.datasets.get(dataset)
+        return {} if settings is None else settings.files()
 
     def curve_settings(self, dataset: str, learner: str) -> dict[str, Any]:
         """All that training one learning curve depends on, beside its data and code."""
@@ -413,6 +571,8 @@ class Study(Section):
 
     def design(self) -> list[dict[str, Any]]:
         """The cells that the runs must hold, curve by curve: nothing missing, nothing extra."""
+        if self.given:
+            return self.given.design
         return [
             {
                 "dataset": dataset,
@@ -423,8 +583,44 @@ class Study(Section):
             for dataset, learner in self.curves
         ]
 
+    def option_settings(self) -> dict[str, Any]:
+        """All that weighing the options depends on, beside the runs and the data sheets."""
+        return {
+            "design": self.design(),
+            "datasets": self.use.datasets,
+            "learners": self.ladder(),
+            "feature_pairs": self.feature_pairs(),
+            "asked": {
+                **self.decisions.model_dump(),
+                "doublings": self.claims.doublings,
+                "plateau_margin": self.claims.margin,
+                "level": self.statistics.forecast_level,
+            },
+        }
+
+    def feature_pairs(self) -> list[tuple[str, str]]:
+        """Learners that differ in nothing but their features: (on raw ones, on hand-made ones)."""
+        if self.given:
+            return []
+
+        def what(name: str) -> dict[str, Any]:
+            return self.learners[name].training_part()
+
+        by_features = {
+            kind: [name for name in self.use.learners if what(name).get("features") == kind]
+            for kind in ("raw", "hand_made")
+        }
+        return [
+            (raw, hand)
+            for raw in by_features["raw"]
+            for hand in by_features["hand_made"]
+            if what(raw) | {"features": ""} == what(hand) | {"features": ""}
+        ]
+
     def ladder(self) -> list[dict[str, Any]]:
         """The learners as the claims see them; `size_rank` is 0 for traditional learners."""
+        if self.given:
+            return self.given.learners
         ranks = {name: rank for rank, name in enumerate(self.networks, start=1)}
         return [
             {

@@ -1,16 +1,20 @@
 """Fully connected ReLU networks, trained by PyTorch Lightning on whatever accelerator is there.
 
 All cells of a learning curve are trained in one batch (see `takeoff.networks`). Every learning rate
-is tried in a short pilot run, then the network is trained with the best one. A pilot is a whole
-run, cool-down included, on a fraction of the steps; all runs of a cell start from the same weights
-and see the batches in the same order.
+is tried in a pilot: a whole run, cool-down included, on a fraction of the steps. All pilots of a
+cell start from the same weights and see the batches in the same order. The best one is the start of
+the cell's own run, which goes on from where this pilot began to cool down; if the pilot stopped
+early, it is all of that run. So the result is that of a run with the chosen rate alone, to the bit.
+
+For that, every pilot that cools down holds a copy of itself and of its best weights, and so does
+the best of a cell's ended pilots until the last has ended: with the optimiser's moments six numbers
+for each parameter, in the host's memory, for at most twice as many networks as a batch has.
 """
 
 from __future__ import annotations
 
 import itertools
 import logging
-import math
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -32,7 +36,7 @@ from takeoff.networks.batch import Batch, Queue, Run
 from takeoff.networks.device import capacity, reserved
 from takeoff.networks.replicates import Shape
 from takeoff.networks.rows import Rows
-from takeoff.networks.schedule import Order, Schedule, pilot_of, plan_run
+from takeoff.networks.schedule import Order, Plan, Schedule, pilot_of, plan_run
 from takeoff.training import Candidate, Floats, Ledger, Probabilities, Sample
 
 PREDICTION_ROWS = 8192
@@ -91,10 +95,8 @@ class _Curve:
         self.rows = Rows(data.x_pool, data.levels, device)
         self.labels = torch.from_numpy(data.y_pool)
         self.rates = sorted(fit["grid"]["learning_rate"])
-        # validation log-loss and seconds of each finished pilot
-        self.pilots: dict[tuple[int, int], dict[float, tuple[float, float]]] = {
-            cell: {} for cell in self.samples
-        }
+        # by learning rate, those that have ended; of cells whose own run has not begun
+        self.pilots: dict[tuple[int, int], dict[float, Run]] = {}
         self.queue = Queue()
         if len(self.rates) > 1:
             self.queue.add(
@@ -121,9 +123,6 @@ class _Curve:
 
     def _run(self, kind: str, cell: tuple[int, int], rate: float) -> Run:
         sample = self.samples[cell]
-        plan = plan_run(len(sample.train), self.training)
-        if kind == PILOT:
-            plan = pilot_of(plan, self.training["pilot_fraction"])
         return Run(
             name=(kind, *cell, rate),
             # The longest first, so that the batch is full to the end; what has begun goes on.
@@ -134,31 +133,45 @@ class _Curve:
             rate=rate,
             decay=self.training["weight_decay"],
             seed=sample.seed,
-            schedule=Schedule(plan),
+            schedule=Schedule(self._plan(kind, cell)),
         )
 
+    def _plan(self, kind: str, cell: tuple[int, int]) -> Plan:
+        plan = plan_run(len(self.samples[cell].train), self.training)
+        return pilot_of(plan, self.training["pilot_fraction"]) if kind == PILOT else plan
+
     def _finished(self, run: Run) -> list[Run]:
-        """After the last pilot of a cell comes its own run; that one finishes the cell."""
+        """After the last pilot of a cell its own run goes on; the end of that finishes the cell."""
         kind, m, repeat, rate = run.name
         cell = (m, repeat)
-        if kind == MAIN:
-            self._finish(cell, run)
-            return []
-        tried = self.pilots[cell]
-        tried[rate] = (run.loss, run.seconds)
-        if len(tried) < len(self.rates):
-            return []
-        best = min(self.rates, key=lambda rate: tried[rate][0])
-        if not math.isfinite(tried[best][0]):
-            raise self._diverged(cell)
-        return [self._run(MAIN, cell, best)]
+        if kind == PILOT:
+            tried = self.pilots.setdefault(cell, {})
+            tried[rate] = run
+            _keep_best(tried)
+            if len(tried) < len(self.rates):
+                return []
+            run = self._own_run(cell, self.pilots.pop(cell))
+            if run.name[0] == MAIN:
+                return [run]
+        self._finish(cell, run)
+        return []
+
+    def _own_run(self, cell: tuple[int, int], pilots: dict[float, Run]) -> Run:
+        """What the best pilot began, or that pilot if it stopped early; its seconds are all."""
+        best = _best(pilots)
+        seconds = sum(pilot.seconds for pilot in pilots.values())
+        if best.branch is not None:
+            own = self._run(MAIN, cell, best.rate)
+            own.restore(best.branch)
+            best = own
+        best.seconds = seconds
+        return best
 
     def _finish(self, cell: tuple[int, int], run: Run) -> None:
         sample = self.samples[cell]
         if run.best is None:
             raise self._diverged(cell)
         network = run.best.network
-        seconds = run.seconds + sum(seconds for _, seconds in self.pilots[cell].values())
 
         def predict(x: Floats) -> Probabilities:
             return probabilities(self.shape, network, x)
@@ -171,7 +184,7 @@ class _Curve:
             steps=run.schedule.at.steps,
             device=self.device.type,
         )
-        self.ledger.finish(sample, found, seconds)
+        self.ledger.finish(sample, found, run.seconds)
 
     def _diverged(self, cell: tuple[int, int]) -> TakeoffError:
         return TakeoffError(
@@ -182,44 +195,57 @@ class _Curve:
 
     def steps_left(self) -> int:
         """Steps that all runs take at most, those included that wait for their pilots."""
-        own = {run.name[1:3] for run in self.queue.waiting if run.name[0] == MAIN}
-        later = [self._run(MAIN, cell, self.rates[0]) for cell in self.samples if cell not in own]
-        runs = [*self.queue.waiting, *later]
-        return sum(run.schedule.plan.total - run.schedule.at.steps for run in runs)
+        plans = [(run.schedule.plan, run.schedule.at.steps) for run in self.queue.waiting]
+        begun = {run.name[1:3] for run in self.queue.waiting if run.name[0] == MAIN}
+        for cell in self.samples.keys() - begun:
+            plan = self._plan(MAIN, cell)
+            plans.append((plan, self._plan(PILOT, cell).stable))
+        return sum(plan.total - taken for plan, taken in plans)
 
     def _state(self) -> dict[str, Any]:
-        return {
-            "pilots": [
-                [*cell, rate, loss, seconds]
-                for cell, tried in self.pilots.items()
-                for rate, (loss, seconds) in tried.items()
-            ]
-        }
+        ended = [pilot for tried in self.pilots.values() for pilot in tried.values()]
+        return {"pilots": [pilot.state(None) for pilot in ended]}
 
     def resume(self, checkpoint: Path) -> None:
         """Go on from a saved batch; cells that it knows nothing of start anew."""
         saved = _read(checkpoint)
         if saved is None:
             return
-        for m, repeat, rate, loss, seconds in saved["pilots"]:
-            if (m, repeat) in self.pilots and rate in self.rates:
-                self.pilots[m, repeat][rate] = (loss, seconds)
-        began = {tuple(state["name"]): state for state in saved["runs"]}
-        waiting = {run.name: run for run in self.queue.waiting}
-        for kind, m, repeat, rate in began:
-            if kind == MAIN and (m, repeat) in self.samples:
-                waiting[kind, m, repeat, rate] = self._run(MAIN, (m, repeat), rate)
-        for name, run in waiting.items():
-            if name in began:
-                run.restore(began[name])
-        for cell, tried in self.pilots.items():
-            if len(tried) == len(self.rates) and not any(
-                name[:3] == (MAIN, *cell) for name in waiting
-            ):
-                tried.clear()  # its own run is lost: choose its rate anew
-        done = {(PILOT, *cell, rate) for cell, tried in self.pilots.items() for rate in tried}
+        ended, begun = self._restored(saved["pilots"]), self._restored(saved["runs"])
+        for pilot in ended:
+            self.pilots.setdefault(pilot.name[1:3], {})[pilot.rate] = pilot
+        own = {run.name[1:3] for run in begun if run.name[0] == MAIN}
+        known = {run.name for run in [*ended, *begun]}
+        anew = [
+            run for run in self.queue.waiting if run.name not in known and run.name[1:3] not in own
+        ]
         self.queue = Queue()
-        self.queue.add(run for name, run in waiting.items() if name not in done)
+        self.queue.add([*begun, *anew])
+
+    def _restored(self, states: list[dict[str, Any]]) -> list[Run]:
+        """The saved runs of cells that are still to be trained."""
+        runs = []
+        for state in states:
+            kind, m, repeat, rate = state["name"]
+            if (m, repeat) in self.samples:
+                runs.append(self._run(kind, (m, repeat), rate))
+                runs[-1].restore(state)
+        return runs
+
+
+def _best(pilots: dict[float, Run]) -> Run:
+    """The one with the lowest loss; of equal ones that with the lowest rate."""
+    return min(pilots.values(), key=lambda pilot: (pilot.loss, pilot.rate))
+
+
+def _keep_best(pilots: dict[float, Run]) -> None:
+    """Forget the weights that no run can need any more: all but those of the best pilot."""
+    best = _best(pilots)
+    for pilot in pilots.values():
+        if pilot is not best or pilot.branch is not None:
+            pilot.best = None
+        if pilot is not best:
+            pilot.branch = None
 
 
 def _read(checkpoint: Path) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,10 @@ import numpy.typing as npt
 import pytorch_lightning as lightning
 import torch
 from torch import nn
-from torch.nn import functional
 
 from takeoff.errors import PreemptedError
 from takeoff.networks import replicates
+from takeoff.networks.losses import CrossEntropy
 from takeoff.networks.replicates import ReplicateAdamW, Shape
 from takeoff.networks.rows import Rows, Scaling
 from takeoff.networks.schedule import Order, Progress, Schedule, Snapshot
@@ -53,6 +54,8 @@ class Run:
         schedule: Where it stands.
         best: The weights (and moments) with the best validation log-loss so far.
         paused: Where it goes on from if it is not in a batch; None before its first step.
+        branch: Of a pilot: the state, in the host's memory, from which a longer run goes on; None
+            before the cool-down, and when the longer run would have ended like the pilot.
         seconds: Its share of the time of the batches it was in.
     """
 
@@ -67,6 +70,7 @@ class Run:
     schedule: Schedule
     best: Snapshot | None = None
     paused: Snapshot | None = None
+    branch: dict[str, Any] | None = None
     seconds: float = 0.0
 
     @property
@@ -82,14 +86,16 @@ class Run:
             "progress": self.schedule.state(),
             "best": _plain(self.best),
             "paused": _plain(now or self.paused),
+            "branch": self.branch,
             "seconds": self.seconds,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a `state` of the run with the same name."""
+        """Go on from a `state` of the same run, or from a `branch` of its pilot."""
         self.order.restore(state["order"])
         self.schedule.at = Progress(**state["progress"])
         self.best, self.paused = _snapshot(state["best"]), _snapshot(state["paused"])
+        self.branch = state["branch"]
         self.seconds = state["seconds"]
 
 
@@ -219,21 +225,22 @@ class Batch(lightning.LightningModule):
         """Take the steps; False if the memory did not hold the batch, which has been halved."""
         before = self._remembered()
         self.optimizer.schedule(block.rates)
+        layers, gradients = self.optimizer.layers, self.optimizer.gradients
         try:
             for rows, labels in zip(block.rows, block.labels, strict=True):
                 x = self.rows.gather(rows, self.offsets, self.factors)
-                found = replicates.logits(self.optimizer.layers, x)
-                losses = functional.cross_entropy(found, labels, reduction="sum")
-                # Not `manual_backward`: its hooks take as long as the pass of a small network.
-                # They matter to gradients in half precision alone, which a study can't ask for.
-                gradients = torch.autograd.grad(losses / self.batch_size, self.optimizer.layers)
-                self.optimizer.advance(gradients)
+                replicates.differentiate(layers, x, partial(self._slope, labels), gradients)
+                self.optimizer.advance()
         except torch.OutOfMemoryError:
             if before is None or len(self.runs) == 1:
                 raise
             self._halve(before)
             return False
         return True
+
+    def _slope(self, labels: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+        """Of the mean loss of each replicate's batch."""
+        return CrossEntropy.slope(logits, labels).div_(self.batch_size)
 
     def _counted(self, run: Run, block: Block) -> bool:
         """Count the steps of the block; whether the run is due for an evaluation."""
@@ -249,6 +256,8 @@ class Batch(lightning.LightningModule):
             run = self.runs[replicate]
             if run.schedule.evaluated(loss):
                 run.best = self._stack().snapshot(replicate)
+            if run.schedule.branches():
+                run.branch = self._branch(replicate)
             match run.schedule.next():
                 case "go back":
                     assert run.best is not None
@@ -258,6 +267,12 @@ class Batch(lightning.LightningModule):
                 case "go on":
                     pass
         return ended
+
+    def _branch(self, replicate: int) -> dict[str, Any]:
+        run = self.runs[replicate]
+        # Not on the device: its memory is for the networks that are being trained.
+        run.best = run.best and run.best.on_host()
+        return run.state(self._stack().snapshot(replicate).on_host())
 
     @torch.no_grad()
     def _validation_losses(self, due: list[int]) -> list[float]:
@@ -270,7 +285,7 @@ class Batch(lightning.LightningModule):
                 self.factors[together],
             )
             found = replicates.logits([layer[together] for layer in self.optimizer.layers], x)
-            each = functional.cross_entropy(found, self.labels[at_hand], reduction="none")
+            each = CrossEntropy.each(found, self.labels[at_hand])
             for replicate, total in zip(together, each.double().sum(dim=1).tolist(), strict=True):
                 losses[replicate] += total / len(self.runs[replicate].validation)
         return [losses[replicate] for replicate in due]

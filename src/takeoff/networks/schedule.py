@@ -6,6 +6,10 @@ up, the run goes back to its best weights and cools down from there (Hägele et 
 from a checkpoint in the same way; early stopping after Prechelt, 1998). So the schedule ends where
 the run ends: a run that stops early is annealed like one that does not. The weights with the best
 validation log-loss of the whole run are its result.
+
+So a short run with the same warm-up is the start of a longer one up to its cool-down. A pilot is
+such a run: it cools down early, to be judged as a finished network, and the run that it was a
+pilot of goes on from where the cool-down began.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ class Plan:
         warmup: Steps over which the learning rate climbs.
         patience: Evaluations without a better log-loss before the cool-down.
         cooldown: The cool-down's share of all steps.
+        pilot: Whether a longer run may go on from where this one begins to cool down.
     """
 
     stable: int
@@ -36,6 +41,7 @@ class Plan:
     warmup: int
     patience: int
     cooldown: float
+    pilot: bool = False
 
     @property
     def total(self) -> int:
@@ -63,10 +69,9 @@ def plan_run(n_train: int, training: dict[str, Any]) -> Plan:
 
 
 def pilot_of(plan: Plan, share: float) -> Plan:
-    """A whole run, cool-down included, with a share of the steps; evaluated as often per step."""
-    return replace(
-        plan, stable=max(1, round(share * plan.stable)), warmup=round(share * plan.warmup)
-    )
+    """The start of a run, up to an evaluation near this share of its steps, and a cool-down."""
+    stable = min(plan.every * max(1, round(share * plan.stable / plan.every)), plan.stable)
+    return replace(plan, stable=stable, pilot=stable < plan.stable)
 
 
 class Order:
@@ -114,6 +119,10 @@ class Snapshot:
     network: torch.Tensor
     moments: torch.Tensor
     taken: float
+
+    def on_host(self) -> Snapshot:
+        """The same in the host's memory, which is not copied if it is there already."""
+        return replace(self, network=self.network.cpu(), moments=self.moments.cpu())
 
 
 @dataclass
@@ -178,6 +187,15 @@ class Schedule:
             return True
         self.at.waited += not self.at.annealing
         return False
+
+    def branches(self) -> bool:
+        """Whether a longer run goes on at its constant rate where this one must cool down.
+
+        To be asked between an evaluation and `next`.
+        """
+        reached = not self.at.annealing and self.at.stable == self.plan.stable
+        improving = self.at.waited < self.plan.patience and math.isfinite(self.at.loss)
+        return self.plan.pilot and reached and improving
 
     def next(self) -> Next:
         """What follows an evaluation; "go back" means to the best weights, then on.
