@@ -21,7 +21,6 @@ A group that has rows in the test set has none in the pool.
 
 from __future__ import annotations
 
-import mmap
 import sys
 import tempfile
 from collections import Counter
@@ -34,7 +33,16 @@ import numpy as np
 import numpy.typing as npt
 
 from takeoff.datasets import encoding, images, readers
-from takeoff.datasets.base import Dataset, Doubles, Floats, Labels, Stored, Targets, require_rows
+from takeoff.datasets.base import (
+    Dataset,
+    Doubles,
+    Floats,
+    Labels,
+    Stored,
+    Targets,
+    release,
+    require_rows,
+)
 from takeoff.errors import TakeoffError, nearest
 from takeoff.kinds import Kind
 from takeoff.metrics import Metric
@@ -49,7 +57,15 @@ FEW_ROWS = 10  # of a class, below which it is said
 # The rarest class has less than this part of an equal share: then a balanced error is measured.
 RARE = 0.2
 SAMPLE = 10_000  # rows that kinds are told from where the config doesn't
+PLURALS: dict[str, str] = {
+    "number": "numbers",
+    "boolean": "yes or no",
+    "category": "categories",
+    "date": "dates",
+    "text": "text",
+}
 ROLES = ("label", "group", "time", "weight")
+NOISE_PARTS = 16
 IN_MEMORY = 2**26  # bytes; larger arrays are files, mapped
 GREY_VALUES = np.arange(256, dtype=np.float32) / np.float32(255)
 
@@ -87,7 +103,9 @@ def prepare(
     chosen = choose(wish, known, known_test, y[0], y[1] if given else None)
     features = main.features(chosen.pool, Scratch(cache))
     x_pool, x_test = _examples(features, main, given, chosen)
-    y_pool, y_test = y[0][chosen.pool], y[1 if given else 0][chosen.test]
+    label = np.float64 if settings["task"] == "regression" else np.int64
+    y_pool = y[0][chosen.pool].astype(label)
+    y_test = y[1 if given else 0][chosen.test].astype(label)
     weights = [k.weight for k in (known, known_test or known)]
     _warn_of_small_classes(name, y_pool, classes)
     return Dataset(
@@ -181,14 +199,6 @@ class Scratch:
             ) from error
 
 
-def release(array: Stored) -> None:
-    """Let the memory behind a mapped file go; its content stays in the file."""
-    while isinstance(array, np.ndarray) and not isinstance(array.base, mmap.mmap):
-        array = array.base
-    if isinstance(array, np.ndarray):
-        array.base.madvise(mmap.MADV_DONTNEED)  # type: ignore[union-attr]
-
-
 # ------------------------------------------------------------------------------------------------
 # Labels, groups, times and weights
 
@@ -257,7 +267,7 @@ class Labelling:
 
     def _read(self, role: str, name: str, cells: pa.Array) -> Any:
         if role == "label" and not self._is_regression:
-            return encoding.by_value(cells, self._code, -1).astype(np.int64)
+            return encoding.by_value(cells, self._code, -1).astype(np.int32)
         if role == "group":
             return encoding.by_value(cells, encoding.stable_hash, 0).astype(np.uint64)
         if role == "time" and self._is_date(cells, name):
@@ -318,7 +328,7 @@ class Labelling:
         if self._is_regression:
             return [known.label for known in files], ()
         values = sorted(self._codes, key=_numbers_first)
-        place = np.empty(len(values) + 1, dtype=np.int64)
+        place = np.empty(len(values) + 1, dtype=np.int32)
         place[[self._codes[value] for value in values]] = np.arange(len(values))
         place[-1] = -1
         return [place[known.label] for known in files], self._named(values)
@@ -424,7 +434,9 @@ def _held_out(
     if known.group is not None:
         rows = _whole_groups(rows, known.group[rows], wish.test, random)
     test = np.sort(draw(rows, y, wish.test, random))
-    return np.setdiff1d(known.usable, test, assume_unique=True), test
+    untested = known.left_out == 0
+    untested[test] = False
+    return np.flatnonzero(untested), test
 
 
 def _whole_groups(
@@ -442,18 +454,22 @@ def draw(rows: Rows, y: Targets | None, size: int, random: np.random.Generator) 
 
     Args:
         rows: To draw from.
-        y: Labels of all rows of the file; classes if they are whole numbers.
+        y: Labels of all rows of the file; only classes have shares to keep.
     """
     if size == len(rows):
         return rows
-    if y is None or y.dtype != np.int64:
+    if y is None or y.dtype.kind == "f":
         return random.permutation(rows)[:size]
-    classes, number, counts = np.unique(y[rows], return_inverse=True, return_counts=True)
+    labels = y[rows]
+    classes, counts = np.unique(labels, return_counts=True)
     exact = counts * (size / len(rows))
     take = np.floor(exact + 1e-9).astype(int)
     short = size - int(take.sum())
     take[np.argsort(take - exact, kind="stable")[:short]] += 1
-    parts = [random.permutation(rows[number == k])[: take[k]] for k in range(len(classes))]
+    parts = [
+        random.permutation(rows[labels == label])[:count]
+        for label, count in zip(classes, take, strict=True)
+    ]
     return np.concatenate(parts)
 
 
@@ -648,15 +664,20 @@ def _columns_in_words(source: Source, features: Columns) -> str:
     ignored = kinds.pop("ignore", 0)
     constant = sum(column.constant for column in features.columns)
     odd = sum(column.odd for column in features.columns)
-    said = [f"{n} of {kind}s" for kind, n in kinds.items()]
-    texts = [f"{len(source.kinds)} columns ({', '.join(said) or 'none used'})"]
+    said = [f"{n} with {PLURALS[kind]}" for kind, n in kinds.items()]
+    texts = [f"{_plural(len(source.kinds), 'column')} ({', '.join(said)})"]
     if ignored:
         texts.append(f"{ignored} left out by choice")
     if constant:
         texts.append(f"{constant} left out as constant or empty")
     if odd:
-        texts.append(f"{odd} cells counted as missing for not being of their column's kind")
+        cells = _plural(odd, "cell")
+        texts.append(f"{cells} counted as missing, being infinite or not of the column's kind")
     return "; ".join(texts)
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def label_noise(x: Stored, y: Targets, *, is_regression: bool) -> float | None:
@@ -667,17 +688,32 @@ def label_noise(x: Stored, y: Targets, *, is_regression: bool) -> float | None:
     was chosen for these rows, so on average this is below what can be reached on others.
     """
     keys = _row_hashes(x)
-    _, group, sizes = np.unique(keys, return_inverse=True, return_counts=True)
-    if sizes.max() < 2:
+    repeated, missed = False, 0.0
+    # A part of the rows at a time: sorting all of them takes several times their memory.
+    for part in range(NOISE_PARTS):
+        rows = np.flatnonzero(keys % np.uint64(NOISE_PARTS) == part)
+        _, group, sizes = np.unique(keys[rows], return_inverse=True, return_counts=True)
+        again = sizes[group] > 1
+        repeated |= bool(again.any())
+        missed += _missed(group[again], y[rows][again], is_regression)
+    if not repeated:
         return None
+    return float(np.sqrt(missed / len(y)) if is_regression else missed / len(y))
+
+
+def _missed(group: Rows, y: Targets, is_regression: bool) -> float:
+    """Squares that the means of groups leave, or labels that are not their group's commonest."""
+    if len(y) == 0:
+        return 0.0
+    _, group, sizes = np.unique(group, return_inverse=True, return_counts=True)
     if is_regression:
         mean = np.bincount(group, y) / sizes
-        return float(np.sqrt(np.mean((y - mean[group]) ** 2)))
+        return float(np.sum((y - mean[group]) ** 2))
     n_classes = int(y.max()) + 1
     pairs, counts = np.unique(group * n_classes + y, return_counts=True)
     most = np.zeros(len(sizes), dtype=np.int64)
     np.maximum.at(most, pairs // n_classes, counts)
-    return float(1 - most.sum() / len(y))
+    return float(len(y) - most.sum())
 
 
 def _row_hashes(x: Stored) -> npt.NDArray[np.uint64]:
