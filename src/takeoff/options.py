@@ -121,9 +121,11 @@ def read(folder: Path) -> Options:
 
 def about(sheet: Mapping[str, Any]) -> About:
     """What the sheet of a data set says; see `Dataset.sheet`."""
+    metric = sheet.get("metric", "error_rate")
     return About(
-        metric=sheet.get("metric", "error_rate"),
-        floor=sheet.get("floor"),
+        metric=metric,
+        # The posterior's decisions have the lowest error rate, but not the lowest balanced error.
+        floor=None if metric == "balanced_error" else sheet.get("floor"),
         is_bound=bool(sheet.get("floor_is_bound")),
         chance=sheet.get("chance"),
     )
@@ -147,7 +149,8 @@ def curves_of(runs: pd.DataFrame, known: About) -> dict[str, Measured]:
 def _curve(rows: pd.DataFrame, repeats: Any, known: About) -> Measured:
     names = f"{rows['learner'].iloc[0]} on {rows['dataset'].iloc[0]}"
     how: dict[str, Any] = {
-        "chance": known.chance if known.is_rate else None,
+        "floor": known.floor,
+        "chance": known.chance,
         "kind": "error" if known.is_rate else "loss",
         "where": f"curve of {names}",
     }
@@ -262,7 +265,7 @@ class _OneDataset:
 
     def verdict(self) -> Row:
         """What holds the error back, and who is the best."""
-        asked = self.levers()
+        asked = self.asked_levers()
         conclusion, because = levers.conclude(asked)
         network = self.best_network
         return {
@@ -275,7 +278,7 @@ class _OneDataset:
             "levers": [_plain(asdict(lever)) for lever in asked],
         }
 
-    def levers(self) -> list[levers.Lever]:
+    def asked_levers(self) -> list[levers.Lever]:
         """All four, in the order in which the paper tells them."""
         margin, level, best = self.asked.margin, self.level, self.best
         pairs = [
