@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import tracemalloc
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from small import OF_NUMBERS, TRAINING, blobs, curve, hills
@@ -16,6 +18,7 @@ from small import OF_NUMBERS, TRAINING, blobs, curve, hills
 from takeoff import learners, training
 from takeoff.errors import TakeoffError
 from takeoff.metrics import NAMES
+from takeoff.networks.rows import Labels, Rows
 from takeoff.store import CellStore
 
 DATA = blobs()
@@ -94,6 +97,35 @@ def test_subsets_are_made_of_whole_groups() -> None:
     for group in order[:-1]:
         assert (groups[large] == group).sum() == (groups == group).sum()
     assert order != sorted(order) and set(groups[training.subset(data, 1, 50, 1)]) != set(order)
+
+
+def test_groups_and_times_of_the_data_set_reach_its_cells() -> None:
+    """No group of a cell is in both parts, and in order of time training rows come first."""
+    groups = np.random.default_rng(0).integers(0, 60, 400)
+    settings, keys = curve("ridge", [40, 160]), [(40, 0), (160, 0), (160, 1)]
+    for sample in training._samples(settings, hills(groups_pool=groups), keys):
+        assert not set(groups[sample.train]) & set(groups[sample.validation])
+        assert len(sample.train) + len(sample.validation) == sample.m
+    for sample in training._samples(settings, hills(time_ordered=True), keys):
+        assert sample.train.max() < sample.validation.min()
+
+
+def test_no_step_copies_the_pool(tmp_path) -> None:
+    """A pool of 38 MB in a file: scaling, cells and predictions of 200 rows stay far below it."""
+    x = np.memmap(tmp_path / "x", np.float32, "w+", shape=(200_000, 48))
+    x[:] = np.random.default_rng(0).normal(size=(len(x), 1))
+    y = np.arange(200_000, dtype=np.float64)
+    data = hills(x_pool=x, y_pool=y, kinds=None, x_test=x[:100], y_test=y[:100])
+    tracemalloc.start()
+    try:
+        (sample,) = training._samples(curve("ridge", [200], 1), data, [(200, 0)])
+        sample.cell()
+        sample.predicted(lambda found: found[:, 0], data.x_test)
+        assert tracemalloc.get_traced_memory()[1] < x.nbytes / 5
+    finally:
+        tracemalloc.stop()
+    assert Rows(x, None, torch.device("cpu")).stored.data_ptr() == x.ctypes.data
+    assert Labels(y, None, torch.device("cpu")).labels.data_ptr() == y.ctypes.data
 
 
 def test_a_single_group_is_refused(tmp_path) -> None:
