@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import os
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from small import blobs, curve
+from small import blobs, curve, hills
 
 from takeoff import learners, training
 from takeoff.errors import PreemptedError, TakeoffError
@@ -53,6 +54,51 @@ def test_it_does_not_matter_who_else_is_in_the_batch(
     """Alone, in pairs or all together: the same table, bit for bit."""
     monkeypatch.setattr(mlp, "capacity", lambda *_: capacity)
     pd.testing.assert_frame_equal(trained(tmp_path), whole, check_exact=True)
+
+
+WEIGHTS = np.random.default_rng(0).uniform(0.1, 3, 400)
+TABLES = {
+    "numbers": hills(),
+    "weighted numbers": hills(weights_pool=WEIGHTS),
+    "weighted classes": dataclasses.replace(DATA, weights_pool=WEIGHTS),
+    "bytes scaled each": dataclasses.replace(DATA, scaling="each"),
+}
+
+
+@pytest.mark.parametrize("data", TABLES.values(), ids=TABLES.keys())
+def test_nor_does_it_matter_for_tables_numbers_and_weights(tmp_path, monkeypatch, data) -> None:
+    """Alone or in pairs: the same table as all together, bit for bit."""
+    tables = []
+    for capacity in (6, 1, 2):
+        monkeypatch.setattr(mlp, "capacity", lambda *_, capacity=capacity: capacity)
+        store = CellStore(tmp_path / str(capacity))
+        table = training.train_curve(settings(), data, learners.load("mlp"), store)
+        tables.append(table.drop(columns="seconds"))
+    pd.testing.assert_frame_equal(tables[1], tables[0], check_exact=True)
+    pd.testing.assert_frame_equal(tables[2], tables[0], check_exact=True)
+
+
+@pytest.mark.parametrize("data", TABLES.values(), ids=TABLES.keys())
+def test_the_loss_of_an_evaluation_is_that_of_the_choice(tmp_path, monkeypatch, data) -> None:
+    """Also for numbers (on their own scale) and weighted rows, whatever is read at once."""
+    lowest: dict[tuple, float] = {}
+    measure = batch.Batch._validation_losses
+
+    def spy(self, due):
+        found = measure(self, due)
+        for replicate, loss in zip(due, found, strict=True):
+            scale = self.runs[replicate].target
+            loss = loss if scale is None else np.sqrt(loss) * scale.scale
+            name = self.runs[replicate].name[1:3]
+            lowest[name] = min(loss, lowest.get(name, np.inf))
+        return found
+
+    monkeypatch.setattr(batch.Batch, "_validation_losses", spy)
+    monkeypatch.setattr(batch, "EVALUATED_AT_ONCE", {"cpu": 8 * 5})
+    one = settings(grid={"learning_rate": [0.01]})
+    table = training.train_curve(one, data, learners.load("mlp"), CellStore(tmp_path))
+    for row in table.itertuples():
+        assert row.validation_loss == pytest.approx(lowest[row.m, row.repeat], rel=1e-4)
 
 
 def test_a_replicate_alone_follows_the_losses_of_one_among_others(monkeypatch, tmp_path) -> None:
