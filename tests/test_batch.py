@@ -84,7 +84,7 @@ def test_another_repeat_or_m_changes_no_other_cell(tmp_path, whole: pd.DataFrame
 
 
 def test_the_best_weights_are_the_result(monkeypatch, tmp_path) -> None:
-    """The stored validation log-loss is the lowest that the run ever had."""
+    """The stored validation loss is the lowest that the run ever had."""
     lowest: dict[tuple, float] = {}
     measure = batch.Batch._validation_losses
 
@@ -101,7 +101,7 @@ def test_the_best_weights_are_the_result(monkeypatch, tmp_path) -> None:
         reached = min(
             loss for name, loss in lowest.items() if name[:3] == ("main", row.m, row.repeat)
         )
-        assert row.validation_log_loss == pytest.approx(reached, rel=1e-4)
+        assert row.validation_loss == pytest.approx(reached, rel=1e-4)
 
 
 @pytest.mark.parametrize("patience", [1, 3, 10**6])

@@ -27,7 +27,7 @@ from takeoff.datasets.base import Dataset, Doubles, Floats, Labels, Probabilitie
 from takeoff.errors import TakeoffError
 from takeoff.files import canonical_json
 from takeoff.metrics import MEASURES, NAMES, Truth, log_loss, one_hot, rmse, scores, standard_error
-from takeoff.scaling import ROWS_AT_ONCE, Rows, Scaling
+from takeoff.scaling import ROWS_AT_ONCE, Rows, Scaling, Target
 from takeoff.store import CellStore
 
 if TYPE_CHECKING:
@@ -177,6 +177,13 @@ class Sample:
         """How much each training row counts, [n], 1 on average; None: all the same."""
         weights = self.data.weights_pool
         return None if weights is None else weights[self.train] / weights[self.train].mean()
+
+    @cached_property
+    def target(self) -> Target | None:
+        """The scale of the numbers to predict, from the training rows; None of classes."""
+        if not self.data.is_regression:
+            return None
+        return Target.of(self.data.y_pool[self.train], self.weights_train)
 
     @property
     def truth(self) -> Truth:
