@@ -253,8 +253,11 @@ def make_runs(study: Any, random: np.random.Generator) -> pd.DataFrame:
                 rows.append({
                     "dataset": dataset, "learner": learner, "m": m, "repeat": repeat,
                     "n_train": m - m // 5, "n_validation": m // 5,
-                    "test_error": error if still else min(error, 0.95), "log_loss": 3 * error,
-                    "validation_error": error, "validation_log_loss": 3 * error,
+                    "test_error": error if still else min(error, 0.95),
+                    "test_se": np.sqrt(error / 20000),
+                    "error_rate": min(error, 0.95), "balanced_error": min(error, 0.95),
+                    "log_loss": 3 * error, "auc": np.nan, "rmse": np.nan, "mae": np.nan,
+                    "validation_error": error, "validation_loss": 3 * error,
                     "settings": json.dumps({key: values[random.integers(len(values))]}),
                     "n_params": PARAMETERS.get(learner, 10 * m), "steps": 500,
                     "seconds": SECONDS[learner] * (m / 125) ** 0.8 * np.exp(0.1 * noise),

@@ -84,7 +84,7 @@ def test_another_repeat_or_m_changes_no_other_cell(tmp_path, whole: pd.DataFrame
 
 
 def test_the_best_weights_are_the_result(monkeypatch, tmp_path) -> None:
-    """The stored validation log-loss is the lowest that the run ever had."""
+    """The stored validation loss is the lowest that the run ever had."""
     lowest: dict[tuple, float] = {}
     measure = batch.Batch._validation_losses
 
@@ -101,7 +101,7 @@ def test_the_best_weights_are_the_result(monkeypatch, tmp_path) -> None:
         reached = min(
             loss for name, loss in lowest.items() if name[:3] == ("main", row.m, row.repeat)
         )
-        assert row.validation_log_loss == pytest.approx(reached, rel=1e-4)
+        assert row.validation_loss == pytest.approx(reached, rel=1e-4)
 
 
 @pytest.mark.parametrize("patience", [1, 3, 10**6])
@@ -240,14 +240,14 @@ class TestMemory:
         self, tmp_path, monkeypatch, capsys, whole: pd.DataFrame
     ) -> None:
         """Nothing of the failed block remains: the table is the same."""
-        compute = replicates.logits
+        differentiate = replicates.differentiate
 
-        def limited(layers, x):
-            if len(x) > 3 and torch.is_grad_enabled():
+        def limited(layers, x, slope, gradients):
+            if len(x) > 3:
                 raise torch.OutOfMemoryError("too many")
-            return compute(layers, x)
+            differentiate(layers, x, slope, gradients)
 
-        monkeypatch.setattr(replicates, "logits", limited)
+        monkeypatch.setattr(replicates, "differentiate", limited)
         monkeypatch.setattr(batch.Batch, "_remembered", lambda self: self._stack().copy())
         pd.testing.assert_frame_equal(trained(tmp_path), whole, check_exact=True)
         assert "6 networks at once; going on with 3" in capsys.readouterr().err
@@ -255,10 +255,10 @@ class TestMemory:
     def test_one_network_that_does_not_fit_is_an_error(self, tmp_path, monkeypatch) -> None:
         """There is nothing to halve."""
 
-        def never(layers, x):
+        def never(*_):
             raise torch.OutOfMemoryError("too large")
 
-        monkeypatch.setattr(replicates, "logits", never)
+        monkeypatch.setattr(replicates, "differentiate", never)
         monkeypatch.setattr(batch.Batch, "_remembered", lambda self: self._stack().copy())
         with pytest.raises(torch.OutOfMemoryError):
             trained(tmp_path)

@@ -10,13 +10,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from small import GRIDS, TRAINING, blobs, curve
+from small import GRIDS, OF_CLASSES, TRAINING, blobs, curve
 
 from takeoff import learners, training
 from takeoff.learners.svm_rbf import fit_temperature
+from takeoff.metrics import one_hot
 from takeoff.training import Candidate, Cell, Sample
 
-KINDS = list(GRIDS)
+KINDS = OF_CLASSES
 
 
 def sample_of(m: int = 200, n_classes: int = 3, seed: int = 0) -> Sample:
@@ -81,8 +82,7 @@ def test_a_class_that_training_never_saw_gets_a_column(kind: str) -> None:
         found = candidate.predict(x_test)
         assert found.shape == (len(x_test), 3)
         assert kind == "mlp" or not found[:, 2].any(), "a network starts out with all classes"
-        truth = training.one_hot(whole.data.y_pool[whole.validation], 3)
-        assert np.isfinite(training.expected_log_loss(candidate.validation, truth))
+        assert np.isfinite(training.tuning_loss(candidate.validation, whole.truth))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -109,7 +109,7 @@ def test_only_imports_are_kept_from_the_garbage_collector() -> None:
 def test_the_choice_is_made_on_validation_rows() -> None:
     """The candidate with the lowest validation log-loss wins; of equal ones the first."""
     made, _, _ = cell()
-    truth = training.one_hot(made.y_validation, 3)
+    truth = one_hot(made.y_validation, 3)
     good, bad = 0.8 * truth + 0.2 / 3, np.full_like(truth, 1 / 3)
     candidates = [
         Candidate({"C": number}, validation, lambda x: x, 1, 1)

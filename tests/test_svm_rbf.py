@@ -28,7 +28,7 @@ def test_the_decisions_are_those_of_scikit_learn(
     monkeypatch.setattr(svm_rbf, "BLOCK_ROWS", 50)
     found = {}
 
-    def keep(scores: np.ndarray, positions: np.ndarray) -> float:
+    def keep(scores: np.ndarray, positions: np.ndarray, weights: None) -> float:
         found["scores"] = scores
         return 1.0
 

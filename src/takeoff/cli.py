@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from takeoff.errors import PreemptedError, TakeoffError
 
+OWN_FILES = "TAKEOFF_OWN_FILES"
 TERMINATED = 128 + 15  # as a shell says of a process that SIGTERM ended
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -52,6 +53,8 @@ def prepare_dataset(chosen: argparse.Namespace) -> None:
         pool=settings["pool"],
         test=settings["test"],
         cache=download_folder(),
+        table=settings.get("table"),
+        paths=own_files().get(settings["name"]),
     )
     data.save(chosen.data)
     write_json(chosen.sheet, data.sheet())
@@ -319,6 +322,16 @@ def download_folder() -> Path:
     from platformdirs import user_cache_path
 
     return Path(os.environ.get("TAKEOFF_CACHE") or user_cache_path("takeoff"))
+
+
+def own_files() -> dict[str, dict[str, str]]:
+    """Where the study's own data lie, by data set and key.
+
+    The workflow says it in the environment: where someone's files lie is nothing that a result
+    depends on, and what is in a command line or a parameter ends up in logs.
+    """
+    found: dict[str, dict[str, str]] = json.loads(os.environ.get(OWN_FILES) or "{}")
+    return found
 
 
 def _sheets(results: Path, names: Sequence[str]) -> dict[str, Any]:

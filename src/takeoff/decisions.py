@@ -54,7 +54,16 @@ from takeoff.claims import REPEATS_NEEDED, relative_reduction, slope_of
 from takeoff.errors import TakeoffError
 from takeoff.evidence import POINTS_NEEDED, TAILS, Curve, Kind, check, noise_of, standard_errors
 from takeoff.extrapolate import Forecast, forecast_curve, probability_below
-from takeoff.intervals import Estimate, Verdict, decide, holm, mean_of
+from takeoff.intervals import (
+    KNOWN,
+    Estimate,
+    Verdict,
+    binomial_variance,
+    decide,
+    holm,
+    mean_of,
+    with_known,
+)
 
 Floats = NDArray[np.float64]
 Basis = Literal["repeats", "standard errors", "noise of the curves", "forecast"]
@@ -81,7 +90,6 @@ FARTHEST = 10.0  # times the largest measured m; nothing is stated beyond
 LEVEL = 0.9
 AHEAD = np.geomspace(1.0, FARTHEST, 61)[1:]  # factors of the largest m looked at
 DRAWS = 400  # of whole curves
-KNOWN = 10**6  # degrees of freedom of standard errors that came with the table
 ESTIMATED = 8  # degrees of freedom of a noise that was read off the last ten points
 PER_OCTAVE = 2  # m at which two curves are tested for who is better; more would be nearly the same
 BETWEEN = 40  # steps between two measured m in which a crossing is looked for
@@ -496,9 +504,7 @@ def _on_other_tests(estimate: Estimate, curve: Measured, start: int, tests: floa
     """A slope with what it owes to the test set."""
     ends = curve.curve.error[[start, -1]]
     relative = np.sqrt(_of_tests(curve, ends, tests)) / ends
-    own = float(np.hypot(*relative)) / math.log(2) / _covered(curve, start)
-    se, df = _with_known(np.array([estimate.se]), np.array([estimate.df]), np.array([own]))
-    return replace(estimate, se=float(se[0]), df=int(df[0]))
+    return estimate.widened(float(np.hypot(*relative)) / math.log(2) / _covered(curve, start))
 
 
 def _from_where(m: Floats, doublings: float) -> int:
@@ -622,7 +628,7 @@ def differences(
         return found
     binomial = sum(_of_tests(curve, _interpolated(curve, targets)[0], about.tests)
                    for curve in (first, second))  # fmt: skip
-    se, df = _with_known(found.se, found.df, np.sqrt(binomial))
+    se, df = with_known(found.se, found.df, np.sqrt(binomial))
     return replace(found, se=se, df=df)
 
 
@@ -1090,14 +1096,7 @@ def _of_tests(curve: Measured, error: Floats, tests: float) -> Floats:
             "the noise of a test set is only known for error rates and a number of examples",
             remedy="leave out the size of the test set",
         )
-    return np.asarray(error * (1 - error) / tests)
-
-
-def _with_known(se: Floats, df: Floats, known: Floats) -> tuple[Floats, Floats]:
-    """[T] standard errors with a known part added, and their degrees of freedom (Welch 1947)."""
-    both = np.hypot(se, known)
-    share = np.divide(se, both, out=np.zeros_like(both), where=both > 0)
-    return both, np.minimum(df / np.maximum(share, 1e-3) ** 4, KNOWN)
+    return binomial_variance(error, tests)
 
 
 def _tail(level: float) -> float:

@@ -575,6 +575,13 @@ def is_steepness(part: Mapping[str, Any]) -> bool:
     return "slopes" in part["unit"]
 
 
+def _slope_decimals(ends: tuple[Any, Any]) -> int:
+    """Enough to tell the ends apart: near its floor, the slopes of a log-loss are tiny."""
+    low, high = (_number(end) for end in ends)
+    width = 0.0 if low is None or high is None else high - low
+    return max(wording.significant(width, 1, most=4), 2)
+
+
 def is_difference(part: Mapping[str, Any]) -> bool:
     """Whether a part's effect is a difference of two errors of its data set."""
     return bool(part["unit"] == claims.TEST_ERROR)
@@ -590,7 +597,8 @@ def _part(name: str, part: Mapping[str, Any], measure: Measure, file: str) -> It
         gap = _gap(name, value, measure, source, ends)
         yield replace(gap, suffix="points") if measure.is_share else gap
     else:
-        yield _decimal(name, value, part["unit"], source, ends)
+        decimals = _slope_decimals(ends) if is_steepness(part) else 2
+        yield _decimal(name, value, part["unit"], source, ends, decimals)
     for p in ("p_for", "p_against"):
         value = math.nan if part[p] is None else part[p]
         yield _fact(f"{name}.{p}", value, wording.p_value, "p-value", source)

@@ -102,6 +102,11 @@ class Measure:
         return NAMES[self.metric][1]
 
     @property
+    def mean(self) -> str:
+        """Of several repeats."""
+        return f"{'average' if 'mean' in self.name else 'mean'} {self.name}"
+
+    @property
     def meaning(self) -> str:
         return MEANINGS[self.metric]
 

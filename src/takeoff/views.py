@@ -30,6 +30,7 @@ class MeasureView:
     Attributes:
         name, plural: Within a sentence: "log-loss", "log-losses". Of a study whose data sets are
             judged by different measures: "error", "errors".
+        mean: The name of its mean over the repeats: "mean log-loss".
         unit: Of an error, or "".
         in_unit: The name with the unit: "log-loss in nats".
         meaning: What it is, in words.
@@ -39,6 +40,7 @@ class MeasureView:
 
     name: str
     plural: str
+    mean: str
     unit: str
     in_unit: str
     meaning: str
@@ -46,7 +48,7 @@ class MeasureView:
     is_mixed: bool = False
 
 
-MIXED = MeasureView("error", "errors", "", "error", "", is_share=False, is_mixed=True)
+MIXED = MeasureView("error", "errors", "mean error", "", "error", "", is_share=False, is_mixed=True)
 
 
 @dataclass(frozen=True)
@@ -241,6 +243,7 @@ def _measure(measure: Measure) -> MeasureView:
     return MeasureView(
         name=measure.name,
         plural=measure.plural,
+        mean=measure.mean,
         unit=measure.suffix,
         in_unit=in_unit,
         meaning=measure.meaning,

@@ -29,15 +29,17 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch.nn import functional
 
+from takeoff.datasets.base import Floats
 from takeoff.errors import TakeoffError
 from takeoff.memory import keep_freed_memory
 from takeoff.networks import replicates
 from takeoff.networks.batch import Batch, Queue, Run
 from takeoff.networks.device import capacity, reserved
 from takeoff.networks.replicates import Shape
-from takeoff.networks.rows import Rows
+from takeoff.networks.rows import Labels, Rows
 from takeoff.networks.schedule import Order, Plan, Schedule, pilot_of, plan_run
-from takeoff.training import Candidate, Floats, Ledger, Probabilities, Sample
+from takeoff.scaling import Target, clipped
+from takeoff.training import Candidate, Ledger, Predictions, Sample
 
 PREDICTION_ROWS = 8192
 PILOT, MAIN = "pilot", "main"
@@ -91,9 +93,10 @@ class _Curve:
         data = samples[0].data
         self.samples = {(sample.m, sample.repeat): sample for sample in samples}
         self.fit, self.training, self.ledger, self.device = fit, training, ledger, device
-        self.shape = Shape(data.x_pool.shape[1], tuple(fit["hidden"]), len(data.classes))
-        self.rows = Rows(data.x_pool, data.levels, device)
-        self.labels = torch.from_numpy(data.y_pool)
+        # In regression, the one output is a number.
+        self.shape = Shape(data.x_pool.shape[1], tuple(fit["hidden"]), len(data.classes) or 1)
+        self.rows = Rows(data.x_pool, data.levels, device, clipped(data))
+        self.labels = Labels(data.y_pool, data.weights_pool, device)
         self.rates = sorted(fit["grid"]["learning_rate"])
         # by learning rate, those that have ended; of cells whose own run has not begun
         self.pilots: dict[tuple[int, int], dict[float, Run]] = {}
@@ -134,6 +137,8 @@ class _Curve:
             decay=self.training["weight_decay"],
             seed=sample.seed,
             schedule=Schedule(self._plan(kind, cell)),
+            target=sample.target,
+            weight=self.labels.mean(torch.from_numpy(sample.train)),
         )
 
     def _plan(self, kind: str, cell: tuple[int, int]) -> Plan:
@@ -173,12 +178,12 @@ class _Curve:
             raise self._diverged(cell)
         network = run.best.network
 
-        def predict(x: Floats) -> Probabilities:
-            return probabilities(self.shape, network, x)
+        def predict(x: Floats) -> Predictions:
+            return predicted(self.shape, network, x, sample.target)
 
         found = Candidate(
             settings={"learning_rate": run.rate},
-            validation=predict(sample.scaled(sample.data.x_pool[sample.validation])),
+            validation=sample.predicted(predict, sample.data.x_pool[sample.validation]),
             predict=predict,
             n_params=self.shape.n_params,
             steps=run.schedule.at.steps,
@@ -264,17 +269,22 @@ def _read(checkpoint: Path) -> dict[str, Any] | None:
         return None
 
 
-def probabilities(shape: Shape, network: torch.Tensor, x: Floats) -> Probabilities:
-    """Class probabilities [k, C] of scaled rows [k, d] by one network [n]."""
+def predicted(
+    shape: Shape, network: torch.Tensor, x: Floats, target: Target | None = None
+) -> Predictions:
+    """What one network [n] says of scaled rows [k, d].
+
+    Returns:
+        Class probabilities [k, C]; with the scale of a target, numbers in the label's unit [k].
+    """
     layers = shape.layers(network[None])
+    parts = []
     with torch.no_grad():
-        parts = [
-            functional.softmax(
-                replicates.logits(layers, part[None].to(network.device))[0].double(), dim=0
-            ).T.cpu()
-            for part in torch.from_numpy(x).split(PREDICTION_ROWS)
-        ]
-    return np.ascontiguousarray(torch.cat(parts).numpy())
+        for part in torch.from_numpy(x).split(PREDICTION_ROWS):
+            found = replicates.logits(layers, part[None].to(network.device))[0].cpu().double()
+            parts.append(functional.softmax(found, dim=0).T if target is None else found[0])
+    whole: Predictions = np.ascontiguousarray(torch.cat(parts).numpy())
+    return whole if target is None else target.back(whole)
 
 
 @contextmanager
