@@ -230,7 +230,7 @@ def _gap(
     """A difference of two errors of one data set; of shares in percentage points."""
     unit = "share (shown in points)" if measure.is_share else measure.suffix or "unit of the label"
     near = (lambda gap: gap) if measure.is_share else None
-    found = _fact(fact_id, value, measure.write_gap, unit, source, ends, near)  # type: ignore[arg-type]
+    found = _fact(fact_id, value, measure.write_gap, unit, source, ends, near)
     return replace(found, suffix=measure.gap_suffix)
 
 
@@ -408,7 +408,7 @@ def _chosen(results: Results) -> Iterator[Fact]:
 def _errors(results: Results) -> Iterator[Fact]:
     for (dataset, learner), curve in results.curves.groupby(["dataset", "learner"], sort=True):
         name, file = f"{dataset}.{learner}", f"runs/{dataset}/{learner}.csv"
-        measure = results.measures[dataset]
+        measure = results.measures[str(dataset)]
         for _, row in curve.iterrows():
             yield from _mean(f"{name}.%s.{row['m']}", row, measure, file)
         last = curve.sort_values("m").iloc[-1]
@@ -473,7 +473,7 @@ def _fits(results: Results) -> Iterator[Fact]:
 def _forecasts(results: Results) -> Iterator[Fact]:
     """Expected errors at multiples of each curve's own largest m."""
     for (dataset, learner), rows in results.forecast.groupby(["dataset", "learner"], sort=True):
-        multiples, measure = rows["m"] / rows["m"].min(), results.measures[dataset]
+        multiples, measure = rows["m"] / rows["m"].min(), results.measures[str(dataset)]
         for word, multiple in AHEAD.items():
             row = rows[np.isclose(multiples, multiple)].iloc[0]
             name = f"{dataset}.{learner}.{word}"
