@@ -361,10 +361,13 @@ def subset(data: Dataset, seed: int, m: int, repeat: int) -> Rows:
     random = np.random.default_rng(seed_of(seed, data.name, repeat))
     order = random.permutation(len(data.y_pool))
     if data.groups_pool is None:
-        return order[:m]
-    names, group = np.unique(data.groups_pool, return_inverse=True)
-    place = random.permutation(len(names))
-    return order[np.argsort(place[group[order]], kind="stable")][:m]
+        return order[:m].copy()  # not a view, which would keep the whole permutation
+    _, group, sizes = np.unique(data.groups_pool, return_inverse=True, return_counts=True)
+    by_place = random.permutation(len(sizes))
+    place = np.argsort(by_place)[group]
+    needed = 1 + np.searchsorted(np.cumsum(sizes[by_place]), m)
+    order = order[place[order] < needed]
+    return order[np.argsort(place[order], kind="stable")][:m].copy()
 
 
 def split(
