@@ -34,7 +34,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from takeoff import claims, decisions, surfaces
+from takeoff import claims, comparisons, decisions, surfaces
 from takeoff.claims import ClaimSettings, DataSetCurves, Learner
 from takeoff.evidence import check
 from takeoff.extrapolate import forecast_curve
@@ -315,7 +315,7 @@ def crossings(
     held, widths = [], []
     for _ in range(studies):
         pair = [decisions.measured(M, one) for one in noise.errors(truth, rng)]
-        found = decisions._crossing_inside(pair[0], pair[1], 0.9, about)
+        found = comparisons._crossing_inside(pair[0], pair[1], 0.9, about)
         if found.verdict == "crosses" and found.low is not None and found.high is not None:
             held.append(found.low <= place <= found.high)
             widths.append(math.log2(found.high / found.low))

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from takeoff.datasets.base import NUMERIC, Dataset, Doubles, Floats, Stored
+from takeoff.datasets.base import NUMERIC, Dataset, Floats, Stored
+from takeoff.metrics import Doubles
 
 ROWS_AT_ONCE = 2**14  # read as floating-point numbers at a time
 NUMBERS_AT_ONCE = 2**24  # of the training rows, held to take quartiles
@@ -77,7 +78,8 @@ def clipped(data: Dataset) -> npt.NDArray[np.bool_] | None:
     """Which features of a data set are clipped, [d], whatever the training rows; None: none."""
     if data.scaling == "common":
         return None
-    return _kinds(data) == NUMERIC
+    found: npt.NDArray[np.bool_] = _kinds(data) == NUMERIC
+    return found
 
 
 def portions(data: Dataset, stored: Stored, rows: Rows) -> Iterator[Floats]:

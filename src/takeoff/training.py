@@ -23,10 +23,20 @@ import numpy as np
 import numpy.typing as npt
 
 from takeoff import scaling
-from takeoff.datasets.base import Dataset, Doubles, Floats, Labels, Probabilities, Stored, Targets
+from takeoff.datasets.base import Dataset, Floats, Labels, Probabilities, Stored, Targets
 from takeoff.errors import TakeoffError
 from takeoff.files import canonical_json
-from takeoff.metrics import MEASURES, NAMES, Truth, log_loss, one_hot, rmse, scores, standard_error
+from takeoff.metrics import (
+    MEASURES,
+    NAMES,
+    Doubles,
+    Truth,
+    log_loss,
+    one_hot,
+    rmse,
+    scores,
+    standard_error,
+)
 from takeoff.scaling import ROWS_AT_ONCE, Rows, Scaling, Target
 from takeoff.store import CellStore
 

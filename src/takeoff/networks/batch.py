@@ -164,7 +164,8 @@ class Batch(lightning.LightningModule):
         queue: The runs, in the order in which they get a place.
         capacity: How many run at once.
         batch_size: Rows a step of each network.
-        on_finished: Called with each run that has ended; what it returns joins the queue.
+        on_finished: Called with each run that has ended, or that is to wait and has its `paused`
+            set; what it returns joins the queue.
         on_block: Called with the number of steps after each block.
         checkpoint: Where the batch is saved when SIGTERM comes; None to stop without.
         more_state: What else belongs into the checkpoint.
@@ -204,12 +205,14 @@ class Batch(lightning.LightningModule):
         block = self._next_block()
         if not self._take(block):
             return
-        ended = self._evaluate([r for r, run in enumerate(self.runs) if self._counted(run, block)])
+        leaving = self._evaluate(
+            [r for r, run in enumerate(self.runs) if self._counted(run, block)]
+        )
         each = (time.perf_counter() - started) / len(self.runs)
         for run in self.runs:
             run.seconds += each
         self.on_block(len(block.rows) * len(self.runs))
-        self._reseat(ended)
+        self._reseat(leaving)
         if self.trainer.received_sigterm and self.runs:
             self._stop_here()
         self.trainer.should_stop = not self.runs
@@ -261,29 +264,35 @@ class Batch(lightning.LightningModule):
     # Evaluations
 
     def _evaluate(self, due: list[int]) -> list[int]:
-        """Evaluate these replicates; the ones that have ended."""
-        ended = []
+        """Evaluate these replicates; the ones that leave, as they have ended or are to wait."""
+        leaving = []
         for replicate, loss in zip(due, self._validation_losses(due), strict=True):
             run = self.runs[replicate]
             if run.schedule.evaluated(loss):
                 run.best = self._stack().snapshot(replicate)
             if run.schedule.branches():
-                run.branch = self._branch(replicate)
+                run.branch = run.state(self._on_host(replicate))
             match run.schedule.next():
                 case "go back":
                     assert run.best is not None
                     self._put(replicate, run.best)
+                case "wait":
+                    run.paused = self._on_host(replicate)
+                    leaving.append(replicate)
                 case "end":
-                    ended.append(replicate)
+                    leaving.append(replicate)
                 case "go on":
                     pass
-        return ended
+        return leaving
 
-    def _branch(self, replicate: int) -> dict[str, Any]:
+    def _on_host(self, replicate: int) -> Snapshot:
+        """A copy, to be kept, of one of them; its best weights are moved to the host as well.
+
+        The memory of the device is for the networks that are being trained.
+        """
         run = self.runs[replicate]
-        # Not on the device: its memory is for the networks that are being trained.
         run.best = run.best and run.best.on_host()
-        return run.state(self._stack().snapshot(replicate).on_host())
+        return self._stack().snapshot(replicate).on_host()
 
     @torch.no_grad()
     def _validation_losses(self, due: list[int]) -> list[float]:
@@ -323,13 +332,13 @@ class Batch(lightning.LightningModule):
 
     # Who is in the batch
 
-    def _reseat(self, ended: list[int]) -> None:
-        """Those that have ended leave; those that wait take their places."""
-        if not ended:
+    def _reseat(self, leaving: list[int]) -> None:
+        """Those that wait in the queue take the places of those that leave."""
+        if not leaving:
             return
-        for replicate in ended:
+        for replicate in leaving:
             self.queue.add(self.on_finished(self.runs[replicate]))
-        staying = [replicate for replicate in range(len(self.runs)) if replicate not in ended]
+        staying = [replicate for replicate in range(len(self.runs)) if replicate not in leaving]
         self._seat(staying, self.queue.take(self.capacity - len(staying)))
 
     def _halve(self, before: Stack) -> None:

@@ -109,7 +109,7 @@ class Rows:
         else:
             stored = self._buffer("bytes", size, torch.uint8)
             torch.index_select(self.stored, 0, rows, out=stored)
-        if self.step is not None:
+        if self.levels is None or self.step is not None:
             return floats.copy_(stored)
         torch.index_select(self.levels, 0, stored.view(-1).int(), out=floats.view(-1))
         return floats

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import torch
 
-Next = Literal["go on", "go back", "end"]
+Next = Literal["go on", "go back", "wait", "end"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Plan:
         patience: Evaluations without a better log-loss before the cool-down.
         cooldown: The cool-down's share of all steps.
         pilot: Whether a longer run may go on from where this one begins to cool down.
+        halfway: Steps after which it waits to be compared with others; 0 for never.
     """
 
     stable: int
@@ -42,6 +43,7 @@ class Plan:
     patience: int
     cooldown: float
     pilot: bool = False
+    halfway: int = 0
 
     @property
     def total(self) -> int:
@@ -68,10 +70,18 @@ def plan_run(n_train: int, training: dict[str, Any]) -> Plan:
     )
 
 
-def pilot_of(plan: Plan, share: float) -> Plan:
-    """The start of a run, up to an evaluation near this share of its steps, and a cool-down."""
-    stable = min(plan.every * max(1, round(share * plan.stable / plan.every)), plan.stable)
-    return replace(plan, stable=stable, pilot=stable < plan.stable)
+def pilot_of(plan: Plan, share: float, compared: bool = False) -> Plan:
+    """The start of a run, up to an evaluation near this share of its steps, and a cool-down.
+
+    Args:
+        plan: Of the run.
+        share: Of its steps.
+        compared: Whether the pilot waits at an evaluation halfway to its cool-down.
+    """
+    evaluations = max(1, round(share * plan.stable / plan.every))
+    stable = min(plan.every * evaluations, plan.stable)
+    halfway = plan.every * (evaluations // 2) if compared else 0
+    return replace(plan, stable=stable, pilot=stable < plan.stable, halfway=halfway)
 
 
 class Order:
@@ -200,12 +210,13 @@ class Schedule:
     def next(self) -> Next:
         """What follows an evaluation; "go back" means to the best weights, then on.
 
+        After "wait" the run goes on, if at all, as after "go on".
         A run whose every loss was infinite or not a number has nothing to go back to, and ends.
         """
         if self.at.annealing:
             return "go on" if self.at.annealed < self.at.annealing else "end"
         if self.at.stable < self.plan.stable and self.at.waited < self.plan.patience:
-            return "go on"
+            return "wait" if self.at.stable == self.plan.halfway else "go on"
         if not math.isfinite(self.at.loss):
             return "end"
         share = self.plan.cooldown / (1.0 - self.plan.cooldown)
