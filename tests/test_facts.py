@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -164,6 +165,11 @@ def test_floors_of_all_measures_are_facts() -> None:
     assert built["ad_click.floors.log_loss"].text == built["ad_click.floor"].text == "0.2079"
     assert built["car_position.floors.rmse"].suffix == "m"
     assert "fashion_mnist.floor" not in built and "spam.floors.rmse" not in built
+    known = {"floors": {"error_rate": 0.1, "balanced_error": 0.2}, "floor": 0.2}
+    sheets = {**mixed().sheets, "fashion_mnist": {**mixed().sheets["fashion_mnist"], **known}}
+    other = facts.build(replace(mixed(), sheets=sheets))
+    assert other["fashion_mnist.floors.error_rate"].text == "10.0%"
+    assert "fashion_mnist.floor" not in other and "fashion_mnist.floors.balanced_error" not in other
 
 
 def test_a_classification_has_classes_and_a_regression_has_none() -> None:

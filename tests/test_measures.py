@@ -52,6 +52,11 @@ def test_posterior_decisions_are_no_floor_of_a_balanced_error() -> None:
     assert Measure.of(sheet | {"given": True}).floor == 0.5  # someone says that it is one
 
 
+def test_a_floor_of_zero_is_no_floor() -> None:
+    """Every error lies above it, so it says nothing."""
+    assert Measure.of({"metric": "log_loss", "floor": 0.0}).floor is None
+
+
 @pytest.mark.parametrize(
     ("metric", "smallest", "error", "text", "gap"),
     [

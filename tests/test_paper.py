@@ -294,7 +294,7 @@ def test_measures_side_by_side_read_well(verdict: str, drawn: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("verdict", facts.VERDICTS)
-@pytest.mark.parametrize("dataset", JUDGED_BY)
+@pytest.mark.parametrize("dataset", sorted({*JUDGED_BY} - {"spam"}))
 def test_a_single_measure_has_the_word(
     dataset: str, verdict: str, drawn: Path, tmp_path: Path
 ) -> None:

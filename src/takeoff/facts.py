@@ -351,11 +351,9 @@ def _best_possible(results: Results) -> Iterator[Fact]:
         source = f"data/{name}.json"
         if measure.chance is not None:
             yield _error(f"{name}.chance", measure.chance, measure, (source, "chance"))
-        if measure.floor is None:
-            continue
-        # The older id is that of templates which were written when every measure was a share.
-        for key in ("floor", "bayes_error"):
-            yield _error(f"{name}.{key}", measure.floor, measure, (source, "floor"))
+        # The second id is the older one, of the time when every measure was a share.
+        for key in ("floor", "bayes_error") if measure.floor is not None else ():
+            yield _error(f"{name}.{key}", measure.floor or 0.0, measure, (source, "floor"))
         for key, value in results.sheets[name].get("floors", {}).items():
             if key != "balanced_error":  # see `Measure.of`
                 yield _known_floor(f"{name}.floors.{key}", key, value, measure, source)

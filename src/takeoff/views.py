@@ -63,6 +63,8 @@ class DatasetView:
         floor_known: Whether the error of the best possible predictions is known, or a bound of it.
         floor_is_bound: Whether it is only a lower bound.
         floor_is_exact: Whether it is known, and no bound.
+        truth_known: Whether the distribution of its labels is; `truth_is_bound`: given more than an
+            example shows.
         chance_in_sight: Whether the curves reach the error of the best constant predictions.
         left_out: For each reason, what rows were left out for: the reason, and the id of the fact
             that says how many.
@@ -90,6 +92,8 @@ class DatasetView:
     floor_known: bool
     floor_is_bound: bool
     floor_is_exact: bool
+    truth_known: bool
+    truth_is_bound: bool
     chance_in_sight: bool
     sizes: list[str]
     learners: list[LearnerView]
@@ -290,6 +294,8 @@ def _dataset(results: Results, name: str, learners: Mapping[str, LearnerView]) -
         floor_known=measure.floor is not None,
         floor_is_bound=measure.floor_is_bound,
         floor_is_exact=measure.is_exact,
+        truth_known=bool(sheet.get("floors")),
+        truth_is_bound=bool(sheet.get("floors")) and bool(sheet["floor_is_bound"]),
         chance_in_sight=measure.chance is not None
         and bool(curves["test_error"].min() < measure.chance <= curves["test_error"].max()),
         sizes=[str(m) for m in all_m],
