@@ -52,6 +52,7 @@ processor: others may draw or round otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -209,13 +210,20 @@ def draw(world: World, seed: int, stream: int, n: int) -> tuple[Bytes, Labels]:
     """
     x = np.empty((n, world.n_buckets), dtype=np.uint8)
     y = np.empty(n, dtype=np.int64)
+    start = 0
+    for counts, labels in chunks(world, seed, stream, n):
+        rows = slice(start, start + len(labels))
+        x[rows], y[rows] = counts, labels
+        start = rows.stop
+    return x, y
+
+
+def chunks(world: World, seed: int, stream: int, n: int) -> Iterator[tuple[Bytes, Labels]]:
+    """The same in portions, so that memory doesn't grow with n; arguments as of `draw`."""
     for start in range(0, n, BLOCK):
         # A block is always drawn whole, so the first rows don't depend on n.
         counts, labels = _draw_block(world, _generator(seed, stream, start // BLOCK))
-        stop = min(start + BLOCK, n)
-        x[start:stop] = counts[: stop - start]
-        y[start:stop] = labels[: stop - start]
-    return x, y
+        yield counts[: n - start], labels[: n - start]
 
 
 def _draw_block(world: World, random: np.random.Generator) -> tuple[Bytes, Labels]:
