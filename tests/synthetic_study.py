@@ -1,18 +1,21 @@
 """A made-up study with everything a paper is made from, drawn from seeded random numbers.
 
 The curves are power laws with a floor. One learner is capped, and one data set has a Bayes error.
+`mixed` is a study of four data sets that are judged by four different measures.
 """
 
 from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
-from takeoff import claims, fits, forecasts
+from takeoff import claims, figures, fits, forecasts
 from takeoff.facts import Results
 from takeoff.study import load_study
 
@@ -105,6 +108,44 @@ SHEETS: dict[str, dict[str, Any]] = {
         "chance": 0.38,
     },
 }  # fmt: skip
+MIXED: dict[str, dict[str, Any]] = {  # what the sheets say in a study of all measures
+    "fashion_mnist": {
+        "metric": "balanced_error", "chance": 0.9, "left_out": {"without a label": 12},
+    },
+    "spam": {
+        "metric": "error_rate", "floors": {"error_rate": 0.0412, "log_loss": 0.1127, "auc": 0.981},
+        "floor": 0.0412, "floor_is_bound": True, "n_hand_made": 38,
+    },
+    "ad_click": {
+        "title": "Ad clicks",
+        "description": "Generated impressions of advertisements",
+        "task": "whether the impression is clicked",
+        "source": "drawn by takeoff from the study's seed",
+        "licence": "CC0",
+        "citation": "",
+        "generated": True,
+        "classes": ["no click", "click"],
+        "n_features": 240,
+        "class_shares": [0.93, 0.07],
+        **METRIC, "metric": "log_loss", "scaling": "each", "time_ordered": True,
+        "floors": {"error_rate": 0.0663, "log_loss": 0.2079, "auc": 0.742}, "floor": 0.2079,
+        "chance": 0.2536,
+    },
+    "car_position": {
+        "title": "Car position",
+        "description": "Generated views of another car from a moving camera",
+        "task": "how far ahead the other car is",
+        "source": "drawn by takeoff from the study's seed",
+        "licence": "CC0",
+        "citation": "",
+        "generated": True,
+        "classes": [],
+        "n_features": 768,
+        "class_shares": [],
+        **METRIC, "metric": "rmse", "unit": "m", "noise_sd": 0.3, "floors": {"rmse": 0.3},
+        "floor": 0.3, "chance": 18.4,
+    },
+}  # fmt: skip
 LAWS = {  # floor, amplitude, exponent
     "fashion_mnist": {
         "logistic_regression": (0.148, 1.9, 0.52),
@@ -122,7 +163,24 @@ LAWS = {  # floor, amplitude, exponent
         "mlp_medium": (0.048, 1.25, 0.39),
         "mlp_large": (0.0475, 1.3, 0.4),
     },
+    "ad_click": {
+        "logistic_regression": (0.2115, 0.35, 0.5),
+        "svm_rbf": (0.2105, 0.4, 0.45),
+        "gradient_boosting": (0.2082, 0.6, 0.5),
+        "mlp_small": (0.2088, 0.7, 0.5),
+        "mlp_medium": (0.2083, 0.8, 0.52),
+        "mlp_large": (0.2081, 0.9, 0.54),
+    },
+    "car_position": {
+        "logistic_regression": (5.2, 40.0, 0.5),
+        "svm_rbf": (2.2, 60.0, 0.45),
+        "gradient_boosting": (1.1, 90.0, 0.5),
+        "mlp_small": (0.9, 110.0, 0.5),
+        "mlp_medium": (0.55, 130.0, 0.52),
+        "mlp_large": (0.35, 150.0, 0.53),
+    },
 }
+NOISE_FREE = {"ad_click": 0.2079, "car_position": 0.3}  # the part of an error that has no noise
 PARAMETERS = {"mlp_small": 12_970, "mlp_medium": 55_050, "mlp_large": 269_322}
 SECONDS = {
     "logistic_regression": 0.02, "svm_rbf": 0.01, "gradient_boosting": 0.4,
@@ -137,22 +195,37 @@ def config(**changes: Any) -> dict[str, Any]:
     return changed
 
 
-def results(raw: dict[str, Any] | None = None, seed: int = 7) -> Results:
+def mixed(**changes: Any) -> Results:
+    """A study whose data sets are judged by four different measures."""
+    raw = config(datasets=list(MIXED)) | {"study": "mixed", "title": "Four tasks, four measures"}
+    raw["use"] |= changes
+    m = M[2:-1]
+    raw["datasets"] = {name: {"m": m, "repeats": 5, "pool": 40000, "test": 10000} for name in MIXED}
+    raw["learners"]["svm_rbf"]["m_max"] = {"spam": 4000, "ad_click": 4000}
+    return results(raw, sheets={name: SHEETS.get(name, {}) | MIXED[name] for name in MIXED})
+
+
+def results(
+    raw: dict[str, Any] | None = None,
+    seed: int = 7,
+    sheets: dict[str, dict[str, Any]] = SHEETS,
+) -> Results:
     """Everything the paper is made from."""
     study = load_study(raw or config())
     runs = make_runs(study, np.random.default_rng(seed))
     curves = fits.summarise(runs, 0.95)
+    limits = {name: forecasts.Limits.of(sheets[name]) for name in study.use.datasets}
     ladder = [claims.Learner(**learner) for learner in study.ladder()]
     settings = claims.ClaimSettings(level=0.95, **study.claims.model_dump())
     findings = claims.check(runs, ladder, settings)
     return Results(
         study=study.model_dump(mode="json"),
-        sheets={name: _sheet(study, name) for name in study.use.datasets},
+        sheets={name: _sheet(study, name, sheets[name]) for name in study.use.datasets},
         runs=runs,
         curves=curves,
         fits=fits.fit_laws(runs, level=0.95, bootstrap=100, seed=1),
-        forecast=forecasts.forecast_curves(curves, level=0.9),
-        held_out=forecasts.hold_out(curves, level=0.9),
+        forecast=forecasts.forecast_curves(curves, 0.9, limits),
+        held_out=forecasts.hold_out(curves, 0.9, limits),
         last_doublings=findings.last_doublings,
         differences=findings.differences,
         agreement=findings.agreement,
@@ -170,13 +243,18 @@ def make_runs(study: Any, random: np.random.Generator) -> pd.DataFrame:
         for i, m in enumerate(study.sizes(dataset, learner)):
             for repeat in range(study.datasets[dataset].repeats):
                 noise = 0.6 * luck[i, repeat] + 0.8 * random.normal()
-                error = (floor + amplitude * m**-exponent) * np.exp(0.16 * noise * m**-0.25)
+                still = NOISE_FREE.get(dataset, 0.0)
+                moving = floor - still + amplitude * m**-exponent
+                error = still + moving * np.exp(0.16 * noise * m**-0.25)
                 key, values = next(iter(definition.grid.model_dump().items()))
                 rows.append({
                     "dataset": dataset, "learner": learner, "m": m, "repeat": repeat,
                     "n_train": m - m // 5, "n_validation": m // 5,
-                    "test_error": min(error, 0.95), "log_loss": 3 * error,
-                    "validation_error": error, "validation_log_loss": 3 * error,
+                    "test_error": error if still else min(error, 0.95),
+                    "test_se": np.sqrt(error / 20000),
+                    "error_rate": min(error, 0.95), "balanced_error": min(error, 0.95),
+                    "log_loss": 3 * error, "auc": np.nan, "rmse": np.nan, "mae": np.nan,
+                    "validation_error": error, "validation_loss": 3 * error,
                     "settings": json.dumps({key: values[random.integers(len(values))]}),
                     "n_params": PARAMETERS.get(learner, 10 * m), "steps": 500,
                     "seconds": SECONDS[learner] * (m / 125) ** 0.8 * np.exp(0.1 * noise),
@@ -186,8 +264,7 @@ def make_runs(study: Any, random: np.random.Generator) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _sheet(study: Any, name: str) -> dict[str, Any]:
-    sheet = SHEETS[name]
+def _sheet(study: Any, name: str, sheet: dict[str, Any]) -> dict[str, Any]:
     return sheet | {
         "name": name,
         "n_pool": study.datasets[name].pool,
@@ -195,6 +272,20 @@ def _sheet(study: Any, name: str) -> dict[str, Any]:
         "n_classes": len(sheet["classes"]),
         "digest": "0" * 64,
     }
+
+
+def draw(results: Results, learners: list[dict[str, Any]]) -> Iterator[tuple[str, Figure]]:
+    """All figures of a study, by name."""
+    titles = {name: sheet["title"] for name, sheet in results.sheets.items()}
+    shared = (learners, titles, results.measures)
+    yield "learning_curves", figures.learning_curves(results.curves, *shared)
+    yield "above_floor", figures.above_floor(results.curves, *shared)
+    yield "forecasts", figures.forecasts(results.curves, results.forecast, *shared)
+    yield "held_out", figures.held_out(results.held_out, *shared)
+    yield "last_doublings", figures.last_doublings(results.last_doublings, *shared, 0.05)
+    yield "differences", figures.differences(results.differences, *shared)
+    yield "agreement", figures.agreement(results.agreement, titles, 2)
+    yield "cost", figures.cost(results.curves, learners, titles)
 
 
 def with_verdict(results: Results, claim: str, verdict: str) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
 from takeoff.networks import replicates
+from takeoff.networks.losses import CrossEntropy, SquaredError
 from takeoff.networks.replicates import ReplicateAdamW, Shape
 
 SHAPE = Shape(5, (8, 6), 3)
@@ -75,10 +78,46 @@ def test_first_weights_depend_on_the_seed_alone() -> None:
     assert not bias.any()
 
 
+@pytest.mark.parametrize("hidden", [(8,), (8, 6), (7, 5, 6)])
+def test_the_backward_pass_is_that_of_autograd(hidden: tuple[int, ...]) -> None:
+    """The same gradients for every layer, of the loss itself, for any depth."""
+    shape = Shape(5, hidden, 3)
+    networks = torch.stack([replicates.initial(shape, seed) for seed in range(4)])
+    networks += 0.1 * torch.randn(networks.shape, generator=torch.Generator().manual_seed(1))
+    x, y = torch.randn(4, 20, 5), torch.randint(3, (4, 20))
+    layers = [layer.requires_grad_() for layer in shape.layers(networks)]
+    CrossEntropy.each(replicates.logits(layers, x), y).sum().backward()
+    gradients = [torch.full_like(layer, math.nan) for layer in layers]
+    before = x.clone()
+    replicates.differentiate(layers, x, lambda found: CrossEntropy.slope(found, y), gradients)
+    assert torch.equal(x, before)
+    for found, layer in zip(gradients, layers, strict=True):
+        torch.testing.assert_close(found, layer.grad)
+
+
+def test_the_derivative_of_the_cross_entropy() -> None:
+    """By every logit, also where a probability is as good as zero."""
+    logits = 30 * torch.randn(2, 4, 50)
+    labels = torch.randint(4, (2, 50))
+    wanted = logits.clone().requires_grad_()
+    CrossEntropy.each(wanted, labels).sum().backward()
+    torch.testing.assert_close(CrossEntropy.slope(logits, labels), wanted.grad)
+
+
+def test_the_derivative_of_the_squared_error() -> None:
+    """By the one output of each network."""
+    outputs, numbers = torch.randn(2, 1, 50), torch.randn(2, 50)
+    wanted = outputs.clone().requires_grad_()
+    losses = SquaredError.each(wanted, numbers)
+    torch.testing.assert_close(losses, (outputs[:, 0] - numbers) ** 2)
+    losses.sum().backward()
+    torch.testing.assert_close(SquaredError.slope(outputs, numbers), wanted.grad)
+
+
 @pytest.mark.parametrize("fused", [True, False])
 def test_each_replicate_is_stepped_as_by_adamw(fused: bool, monkeypatch) -> None:
     """With its own rate (which changes), decay and step count: as PyTorch's AdamW, alone."""
-    monkeypatch.setattr(replicates, "FUSED_FROM", 0 if fused else 10**9)
+    monkeypatch.setattr(replicates, "FUSED_ON", ("cpu",) if fused else ())
     rates, decays = torch.tensor([0.1, 0.01, 0.003]).double(), torch.tensor([0.0, 0.1, 0.01])
     start, x, y = stacked(3), torch.randn(3, 20, 5), torch.randint(3, (3, 20))
     networks = start.clone()

@@ -52,7 +52,7 @@ def test_a_table_cut_off_anywhere_is_refused(file: Path, keep: float) -> None:
         lambda t: t[:-1],
         lambda t: pd.concat([t, t[:1]]),
         lambda t: pd.concat([t, t[:1].assign(m=400)]),
-        lambda t: t.drop(columns="log_loss"),
+        lambda t: t.drop(columns="seconds"),
         lambda t: t.assign(test_error=[None, *t["test_error"][1:]]),
         lambda t: t.assign(learner="other"),
     ],
@@ -73,7 +73,7 @@ def test_the_command_says_so_and_fails(
     settings = {"design": DESIGN, "level": 0.95, "bootstrap": 100, "seed": 1}
     out = tmp_path / "fits"
     code = main(["fit-curves", "--settings", canonical_json(settings),
-                 "--runs", str(file), "--out", str(out)])  # fmt: skip
+                 "--runs", str(file), "--results", str(tmp_path), "--out", str(out)])  # fmt: skip
     message = capsys.readouterr().err
     assert code == 1
     assert message.startswith("takeoff: error: ") and "svm.csv" in message

@@ -23,7 +23,7 @@ from takeoff.claims import ClaimSettings, DataSetCurves, Findings, Learner, Part
 from takeoff.decisions import Measured, measured
 from takeoff.fits import error_tables
 from takeoff.given import has_whole_repeats, spread_known
-from takeoff.intervals import Estimate, holm
+from takeoff.intervals import KNOWN, Estimate, holm
 
 NO_SPREAD = "neither repeats nor standard errors say how far chance reaches"
 NO_REPEATS = "how stable an order is shows only between repeats that all learners share"
@@ -190,14 +190,14 @@ def _reduction(data: Means, learner: str, settings: ClaimSettings, *, falls: boo
 
 def _difference(data: Means, better: str, worse: str, settings: ClaimSettings) -> Part:
     part = Part(data.name, better, worse, None, 0.0, claims.TEST_ERROR)
-    curves = [data.curves[worse], data.curves[better]]
-    shared = np.intersect1d(curves[0].curve.m, curves[1].curve.m)
+    above, below = data.curves[worse], data.curves[better]
+    shared = np.intersect1d(above.curve.m, below.curve.m)
     if not shared.size:
         return replace(part, reason="they have no m in common")
     part = replace(part, m=int(shared[-1]))
     if not data.spread:
         return replace(part, reason=NO_SPREAD)
-    found = decisions.differences(*curves, [shared[-1]])
+    found = decisions.differences(above, below, [shared[-1]])
     if found.basis == "noise of the curves":
         return replace(part, reason=NO_SPREAD)
     return _with(part, found.estimate(0), settings.level)
@@ -205,19 +205,18 @@ def _difference(data: Means, better: str, worse: str, settings: ClaimSettings) -
 
 def _steeper(data: Means, larger: str, smaller: str, settings: ClaimSettings) -> Part:
     part = Part(data.name, larger, smaller, None, 0.0, claims.STEEPNESS)
-    curves = [data.curves[larger], data.curves[smaller]]
-    shared = np.intersect1d(curves[0].curve.m, curves[1].curve.m)
+    first, second = data.curves[larger], data.curves[smaller]
+    shared = np.intersect1d(first.curve.m, second.curve.m)
     if shared.size < 2:
         return replace(part, reason="they have fewer than two m in common")
     part = replace(part, m=int(shared[-1]))
     if not data.spread:
         return replace(part, reason=NO_SPREAD)
     start = int(np.abs(np.log2(shared[:-1] * 2.0**settings.doublings / shared[-1])).argmin())
-    slopes = [_slope(curve, shared[start], shared[-1]) for curve in curves]
-    if slopes[0] is None or slopes[1] is None:
+    steep, flat = (_slope(curve, shared[start], shared[-1]) for curve in (first, second))
+    if steep is None or flat is None:
         return replace(part, reason="a test error of zero has no relative reduction")
-    (steep, steep_se), (flat, flat_se) = slopes
-    estimate = Estimate(steep - flat, math.hypot(steep_se, flat_se), decisions.KNOWN)
+    estimate = Estimate(steep[0] - flat[0], math.hypot(steep[1], flat[1]), KNOWN)
     return _with(part, estimate, settings.level)
 
 

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from takeoff.errors import PreemptedError, TakeoffError
 
+OWN_FILES = "TAKEOFF_OWN_FILES"
 TERMINATED = 128 + 15  # as a shell says of a process that SIGTERM ended
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -52,6 +53,8 @@ def prepare_dataset(chosen: argparse.Namespace) -> None:
         pool=settings["pool"],
         test=settings["test"],
         cache=download_folder(),
+        table=settings.get("table"),
+        paths=own_files().get(settings["name"]),
     )
     data.save(chosen.data)
     write_json(chosen.sheet, data.sheet())
@@ -166,6 +169,7 @@ def check_claims(chosen: argparse.Namespace) -> None:
 def weigh_options(chosen: argparse.Namespace) -> None:
     """Decide what more labels would bring, and what holds the error back."""
     from takeoff import options
+    from takeoff.measures import Measure
     from takeoff.runs import read_runs
 
     settings = chosen.settings
@@ -173,7 +177,7 @@ def weigh_options(chosen: argparse.Namespace) -> None:
     found = options.weigh(
         read_runs(chosen.runs, settings["design"]),
         settings["learners"],
-        {name: options.about(sheet) for name, sheet in sheets.items()},
+        {name: Measure.of(sheet) for name, sheet in sheets.items()},
         options.Asked(**settings["asked"]),
         settings["feature_pairs"],
     )
@@ -184,24 +188,28 @@ def plot_figures(chosen: argparse.Namespace) -> None:
     """Draw every figure of the paper."""
     from takeoff import figures
     from takeoff.files import read_csv
+    from takeoff.measures import Measure
 
     learners, claims = chosen.settings["learners"], chosen.settings["claims"]
     sheets = _sheets(chosen.results, chosen.settings["datasets"])
     titles = {name: sheet["title"] for name, sheet in sheets.items()}
-    bayes = {name: sheet["floor"] for name, sheet in sheets.items()}
     tables = {
         path.stem: read_csv(path)
         for folder in ("fits", "claims", "decisions")
         for path in sorted((chosen.results / folder).glob("*.csv"))
     }
     curves, forecast = tables["curves"], tables["forecast"]
-    reductions = tables["last_doublings"]
+    errors = {name: rows["test_error"] for name, rows in curves.groupby("dataset")}
+    measures = {name: Measure.of(sheet, errors[name]) for name, sheet in sheets.items()}
+    margin = claims["margin"]
+    shared = (learners, titles, measures)
     drawn = {
-        "learning_curves": figures.learning_curves(curves, learners, titles, bayes),
-        "forecasts": figures.forecasts(curves, forecast, learners, titles),
-        "held_out": figures.held_out(tables["held_out"], learners, titles),
-        "last_doublings": figures.last_doublings(reductions, learners, titles, claims["margin"]),
-        "differences": figures.differences(tables["differences"], learners, titles),
+        "learning_curves": figures.learning_curves(curves, *shared),
+        "above_floor": figures.above_floor(curves, *shared),
+        "forecasts": figures.forecasts(curves, forecast, *shared),
+        "held_out": figures.held_out(tables["held_out"], *shared),
+        "last_doublings": figures.last_doublings(tables["last_doublings"], *shared, margin),
+        "differences": figures.differences(tables["differences"], *shared),
         "agreement": figures.agreement(tables["agreement"], titles, claims["small_m"]),
         "gains": figures.gains(
             tables["gains"], learners, titles, chosen.settings["decisions"]["margin"]
@@ -314,6 +322,16 @@ def download_folder() -> Path:
     from platformdirs import user_cache_path
 
     return Path(os.environ.get("TAKEOFF_CACHE") or user_cache_path("takeoff"))
+
+
+def own_files() -> dict[str, dict[str, str]]:
+    """Where the study's own data lie, by data set and key.
+
+    The workflow says it in the environment: where someone's files lie is nothing that a result
+    depends on, and what is in a command line or a parameter ends up in logs.
+    """
+    found: dict[str, dict[str, str]] = json.loads(os.environ.get(OWN_FILES) or "{}")
+    return found
 
 
 def _sheets(results: Path, names: Sequence[str]) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class TakeoffError(Exception):
     """A failure that the user can mend: what is wrong, where, and what to do about it.
@@ -22,3 +25,10 @@ class TakeoffError(Exception):
 
 class PreemptedError(Exception):
     """SIGTERM came: what was being done has been saved, and the same command goes on with it."""
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Say which valid name was probably meant, or list the valid ones."""
+    valid = sorted(valid)
+    close = difflib.get_close_matches(name, valid, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"valid names: {', '.join(valid)}"

@@ -10,18 +10,20 @@ import difflib
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import pandas as pd
 
-from takeoff import wording
+from takeoff import claims, floors, wording
 from takeoff.errors import TakeoffError
 from takeoff.forecasts import AHEAD, score
+from takeoff.measures import Measure, of_all
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from takeoff.metrics import Metric
     from takeoff.options import Options
 
 MEANS = {  # of a `forecasts.Score`, and where they come from in the table
@@ -66,6 +68,22 @@ class Results:
     def datasets(self) -> list[str]:
         return list(self.study["use"]["datasets"])
 
+    @cached_property
+    def measures(self) -> dict[str, Measure]:
+        """What each data set is judged by."""
+        return {name: Measure.of(sheet, self._errors(name)) for name, sheet in self.sheets.items()}
+
+    @cached_property
+    def measure(self) -> Measure | None:
+        """What all data sets are judged by, or None where they differ."""
+        of_datasets = [self.measures[name] for name in self.datasets]
+        same = of_all(of_datasets)
+        return same.fitting(self._errors(*self.datasets)) if same else None
+
+    def _errors(self, *datasets: str) -> list[float]:
+        own = self.curves["dataset"].isin(datasets)
+        return [float(error) for error in self.curves.loc[own, "test_error"]]
+
     @property
     def learners(self) -> list[str]:
         return list(self.study["use"]["learners"])
@@ -86,9 +104,10 @@ class Fact:
         value: The number itself, in `unit`; None where `text` isn't a number (a version).
         low, high: Its interval, or None.
         unit: What the number counts: "share" is a fraction of 1, shown as a percentage.
-        text: How the paper prints it.
+        text: How the paper prints it, without its unit.
         interval: How the paper prints the interval, or None.
         source: `file` (below results/<study>/) and `select`: the rows and column behind it.
+        suffix: The unit that follows it in a sentence, such as "nats"; or "".
     """
 
     id: str
@@ -99,6 +118,7 @@ class Fact:
     text: str
     interval: str | None
     source: dict[str, str]
+    suffix: str = ""
 
 
 class Facts:
@@ -135,8 +155,8 @@ class Facts:
 
 def build(results: Results) -> Facts:
     """All facts about a study's results."""
-    about = (_study, _data_sets, _learners)
-    measured = (_chosen, _errors, _fits, _reductions, _agreement, _differences)
+    about = (_study, _data_sets, _best_possible, _learners)
+    measured = (_chosen, _errors, _above_floor, _fits, _reductions, _agreement, _differences)
     ahead = (_forecasts, _held_out)
     from takeoff import option_facts  # it writes facts, so it imports this module
 
@@ -184,11 +204,34 @@ def _share(
     return _fact(fact_id, value, wording.percent, "share", source, (cut[0], cut[1]), decimals)
 
 
-def _points(fact_id: str, value: float, source: tuple[str, str], ends: tuple[Any, Any]) -> Fact:
-    """A difference of two test errors, in percentage points."""
-    write = lambda share, decimals: wording.decimal(100 * share, decimals)  # noqa: E731
-    decimals = lambda share: 1 if abs(share) >= 0.1 else 2  # noqa: E731
-    return _fact(fact_id, value, write, "share (shown in points)", source, ends, decimals)
+def _error(
+    fact_id: str,
+    value: float,
+    measure: Measure,
+    source: tuple[str, str],
+    ends: tuple[Any, Any] = (None, None),
+) -> Fact:
+    """An error of one data set, as what it is judged by is written."""
+    if measure.is_share:
+        return _share(fact_id, value, source, ends)
+    cut = tuple(None if _number(end) is None else measure.cut(end) for end in ends)
+    unit = measure.suffix or "unit of the label"
+    found = _fact(fact_id, value, measure.write, unit, source, (cut[0], cut[1]))
+    return replace(found, suffix=measure.suffix)
+
+
+def _gap(
+    fact_id: str,
+    value: float,
+    measure: Measure,
+    source: tuple[str, str],
+    ends: tuple[Any, Any] = (None, None),
+) -> Fact:
+    """A difference of two errors of one data set; of shares in percentage points."""
+    unit = "share (shown in points)" if measure.is_share else measure.suffix or "unit of the label"
+    near = (lambda gap: gap) if measure.is_share else None
+    found = _fact(fact_id, value, measure.write_gap, unit, source, ends, near)
+    return replace(found, suffix=measure.gap_suffix)
 
 
 def _reduction(fact_id: str, value: float, source: tuple[str, str], ends: tuple[Any, Any]) -> Fact:
@@ -278,14 +321,8 @@ def versions(runs: pd.DataFrame) -> dict[str, str]:
 
 def _data_sets(results: Results) -> Iterator[Fact]:
     for name, sheet in results.sheets.items():
-        source = f"data/{name}.json"
         if not sheet.get("given"):
-            for key in ("n_pool", "n_test", "n_features", "n_classes"):
-                yield _count(f"{name}.{key}", sheet[key], (source, key))
-            largest = max(sheet["class_shares"])
-            yield _share(f"{name}.largest_class", largest, (source, "class_shares: the largest"))
-        if sheet["floor"] is not None:
-            yield _share(f"{name}.bayes_error", sheet["floor"], (source, "floor"))
+            yield from _sheet(name, sheet)
         all_m = sorted({int(m) for m in results.runs.loc[results.runs["dataset"] == name, "m"]})
         yield _count(f"{name}.m_min", all_m[0], (f"runs/{name}", "smallest m"))
         yield _count(f"{name}.m_max", all_m[-1], (f"runs/{name}", "largest m"))
@@ -294,6 +331,42 @@ def _data_sets(results: Results) -> Iterator[Fact]:
             yield _count(f"{name}.m.{m}", m, ("config", f"datasets.{name}.m"))
         repeats = results.study["datasets"][name]["repeats"]
         yield _count(f"{name}.repeats", repeats, ("config", f"datasets.{name}.repeats"))
+
+
+def _sheet(name: str, sheet: Mapping[str, Any]) -> Iterator[Fact]:
+    """How large the parts of a data set are, and what was left out of it."""
+    source = f"data/{name}.json"
+    for key in ("n_pool", "n_test", "n_features", "n_classes", "n_hand_made"):
+        yield _count(f"{name}.{key}", sheet[key], (source, key))
+    if sheet["class_shares"]:
+        largest = max(sheet["class_shares"])
+        yield _share(f"{name}.largest_class", largest, (source, "class_shares: the largest"))
+    for i, (reason, rows) in enumerate(sorted(sheet["left_out"].items())):
+        yield _count(f"{name}.left_out.{i}", rows, (source, f"left_out: {reason}"))
+
+
+def _best_possible(results: Results) -> Iterator[Fact]:
+    """What the best possible and the best constant predictions get."""
+    for name, measure in results.measures.items():
+        source = f"data/{name}.json"
+        if measure.chance is not None:
+            yield _error(f"{name}.chance", measure.chance, measure, (source, "chance"))
+        # The second id is the older one, of the time when every measure was a share.
+        for key in ("floor", "bayes_error") if measure.floor is not None else ():
+            yield _error(f"{name}.{key}", measure.floor or 0.0, measure, (source, "floor"))
+        for key, value in results.sheets[name].get("floors", {}).items():
+            if key != "balanced_error":  # see `Measure.of`
+                yield _known_floor(f"{name}.floors.{key}", key, value, measure, source)
+
+
+def _known_floor(fact_id: str, key: str, value: float, measure: Measure, file: str) -> Fact:
+    """One measure of the best possible predictions, or a bound of it."""
+    source = (file, f"floors: {key}")
+    if key == "auc":
+        return _decimal(fact_id, value, "1", source, decimals=3)
+    own = key == measure.metric
+    of_key = measure if own else Measure(cast("Metric", key), measure.unit).fitting([value])
+    return _error(fact_id, value, of_key, source)
 
 
 def _learners(results: Results) -> Iterator[Fact]:
@@ -333,11 +406,12 @@ def _chosen(results: Results) -> Iterator[Fact]:
 def _errors(results: Results) -> Iterator[Fact]:
     for (dataset, learner), curve in results.curves.groupby(["dataset", "learner"], sort=True):
         name, file = f"{dataset}.{learner}", f"runs/{dataset}/{learner}.csv"
+        measure = results.measures[str(dataset)]
         for _, row in curve.iterrows():
-            yield from _mean(f"{name}.%s.{row['m']}", row, file)
+            yield from _mean(f"{name}.%s.{row['m']}", row, measure, file)
         last = curve.sort_values("m").iloc[-1]
         yield _count(f"{name}.m_max", last["m"], (file, "largest m"))
-        yield from _mean(f"{name}.%s_at_max", last, file)
+        yield from _mean(f"{name}.%s_at_max", last, measure, file)
     if "n_params" not in results.runs:
         return
     for (dataset, learner), runs in results.runs.groupby(["dataset", "learner"], sort=True):
@@ -346,12 +420,41 @@ def _errors(results: Results) -> Iterator[Fact]:
         yield _count(f"{dataset}.{learner}.n_params", float(at_max["n_params"].mean()), source)
 
 
-def _mean(fact_id: str, row: pd.Series[Any], file: str) -> Iterator[Fact]:
+def _mean(fact_id: str, row: pd.Series[Any], measure: Measure, file: str) -> Iterator[Fact]:
     """Mean error and cost of the repeats at one m; `fact_id` has a place for which of them."""
     source = (file, f"mean test_error where m = {row['m']}")
-    yield _share(fact_id % "error", row["test_error"], source, _ends(row))
+    yield _error(fact_id % "error", row["test_error"], measure, source, _ends(row))
+    if _number(row["seconds"]) is None:
+        return
     source = (file, f"mean seconds where m = {row['m']}")
     yield _fact(fact_id % "seconds", row["seconds"], wording.duration, "seconds", source)
+
+
+def _above_floor(results: Results) -> Iterator[Fact]:
+    """How far the ends of the curves lie above the best possible error, where that is known.
+
+    Where only a lower bound of it is known, the distance is an upper bound.
+    """
+    level = results.study["statistics"]["level"]
+    of_all_curves = (results.runs, results.curves, results.measures)
+    for end in floors.ends(*of_all_curves, doublings(results), level):
+        measure = results.measures[end.dataset]
+        name, at = f"{end.dataset}.{end.learner}", f"mean test_error where m = {end.m}"
+        file, floor = f"runs/{end.dataset}/{end.learner}.csv", f"floor in data/{end.dataset}.json"
+        source = (file, f"{at}, minus the {floor}")
+        yield _gap(f"{name}.above_floor", end.above, measure, source, (end.low, end.high))
+        source = (file, f"{at}: the share of it above the {floor}")
+        yield _share(f"{name}.share_above_floor", end.share, source)
+        source = (file, f"{at}: its place between chance (0%) and the {floor} (100%)")
+        yield _reduction(f"{name}.way_covered", end.covered, source, (None, None))
+        source = (file, f"test_error minus the {floor}: removed per doubling at the end")
+        fallen = (end.reduction_low, end.reduction_high)
+        yield _reduction(f"{name}.above_floor_reduction", end.reduction, source, fallen)
+
+
+def doublings(results: Results) -> int:
+    """Over how many of the last doublings of m curves are judged."""
+    return int(results.study["claims"]["doublings"])
 
 
 def _fits(results: Results) -> Iterator[Fact]:
@@ -359,7 +462,8 @@ def _fits(results: Results) -> Iterator[Fact]:
         name = f"{row['dataset']}.{row['learner']}.fit"
         where = f"{row['dataset']}, {row['learner']}"
         source = ("fits/fits.csv", where)
-        yield _share(f"{name}.floor", row["floor"], source, _ends(row, "floor_"))
+        measure = results.measures[row["dataset"]]
+        yield _error(f"{name}.floor", row["floor"], measure, source, _ends(row, "floor_"))
         yield _decimal(f"{name}.exponent", row["exponent"], "1", source, _ends(row, "exponent_"))
         yield _share(f"{name}.rmse", row["log_rmse"], source)
 
@@ -367,30 +471,52 @@ def _fits(results: Results) -> Iterator[Fact]:
 def _forecasts(results: Results) -> Iterator[Fact]:
     """Expected errors at multiples of each curve's own largest m."""
     for (dataset, learner), rows in results.forecast.groupby(["dataset", "learner"], sort=True):
-        multiples = rows["m"] / rows["m"].min()
+        multiples, measure = rows["m"] / rows["m"].min(), results.measures[str(dataset)]
         for word, multiple in AHEAD.items():
             row = rows[np.isclose(multiples, multiple)].iloc[0]
             name = f"{dataset}.{learner}.{word}"
             source = ("fits/forecast.csv", f"{dataset}, {learner}, m = {row['m']:.0f}")
-            yield _share(f"{name}.error", row["predicted"], source, _ends(row))
+            yield _error(f"{name}.error", row["predicted"], measure, source, _ends(row))
             yield _count(f"{name}.m", row["m"], source)
 
 
 def _held_out(results: Results) -> Iterator[Fact]:
     """How the forecasts of the last octave did, in each data set and in all."""
     level = results.study["statistics"]["forecast_level"]
-    groups = [("study", results.held_out), *results.held_out.groupby("dataset", sort=True)]
-    for name, rows in groups:
-        if rows.empty:
-            continue
+    for name, rows in held_out_groups(results).items():
         found = score(rows, level)
         source = ("fits/held_out.csv", "all rows" if name == "study" else f"{name}")
         for key in ("curves", "points", "inside"):
             yield _count(f"{name}.held_out.{key}", getattr(found, key), source)
         yield _share(f"{name}.held_out.share_inside", found.inside / found.points, source)
+        measure = results.measure if name == "study" else results.measures[name]
         for key, of in MEANS.items():
-            where = (source[0], f"{source[1]}: mean of {of}")
-            yield _points(f"{name}.held_out.{key}", getattr(found, key), where, (None, None))
+            where, value = (source[0], f"{source[1]}: mean of {of}"), getattr(found, key)
+            if measure:
+                yield _gap(f"{name}.held_out.{key}", value, measure, where)
+            else:
+                where = (where[0], f"{where[1]}, in units of the mean measured of the data set")
+                yield _reduction(f"{name}.held_out.{key}", value, where, (None, None))
+
+
+def held_out_groups(results: Results) -> dict[str, pd.DataFrame]:
+    """Rows of `held_out` by data set, and all of them as "study"; only groups that have rows.
+
+    Errors of unlike measures can't be averaged. Where the study has them, those of "study" are in
+    units of the mean error that was measured on their data set.
+    """
+    rows = results.held_out
+    groups = {name: rows[rows["dataset"] == name] for name in results.datasets}
+    groups = {name: some for name, some in groups.items() if len(some)}
+    if not groups:
+        return {}
+    together = [*groups.values()] if results.measure else [*map(_relative, groups.values())]
+    return {"study": pd.concat(together), **groups}
+
+
+def _relative(rows: pd.DataFrame) -> pd.DataFrame:
+    errors = ["measured", "predicted", "low", "high", "last_value"]
+    return rows.assign(**(rows[errors] / (rows["measured"].mean() or 1.0)))
 
 
 def _reductions(results: Results) -> Iterator[Fact]:
@@ -412,7 +538,8 @@ def _differences(results: Results) -> Iterator[Fact]:
     for _, row in results.differences.iterrows():
         name = f"{row['dataset']}.{row['better']}.less_than.{row['worse']}"
         source = ("claims/differences.csv", name.replace(".", ", "))
-        yield _points(name, row["difference"], source, _ends(row))
+        measure = results.measures[row["dataset"]]
+        yield _gap(name, row["difference"], measure, source, _ends(row))
         if _number(row["difference"]) is not None:
             yield _count(f"{name}.m", row["m"], source)
 
@@ -430,7 +557,8 @@ def _claims(results: Results) -> Iterator[Fact]:
             where = f"{claim['claim']}: parts that are {verdict}"
             yield _count(f"{name}.n_{verdict}", verdicts.count(verdict), (file, where))
         for part in claim["parts"]:
-            yield from _part(part_id(claim["claim"], part), part, file)
+            measure = results.measures[part["dataset"]]
+            yield from _part(part_id(claim["claim"], part), part, measure, file)
 
 
 def part_id(claim: str, part: Mapping[str, Any]) -> str:
@@ -445,16 +573,30 @@ def is_steepness(part: Mapping[str, Any]) -> bool:
     return "slopes" in part["unit"]
 
 
-def _part(name: str, part: Mapping[str, Any], file: str) -> Iterator[Fact]:
+def _slope_decimals(ends: tuple[Any, Any]) -> int:
+    """Enough to tell the ends apart: near its floor, the slopes of a log-loss are tiny."""
+    low, high = (_number(end) for end in ends)
+    width = 0.0 if low is None or high is None else high - low
+    return max(wording.significant(width, 1, most=4), 2)
+
+
+def is_difference(part: Mapping[str, Any]) -> bool:
+    """Whether a part's effect is a difference of two errors of its data set."""
+    return bool(part["unit"] == claims.TEST_ERROR)
+
+
+def _part(name: str, part: Mapping[str, Any], measure: Measure, file: str) -> Iterator[Fact]:
     source = (file, name.removeprefix("claim.").replace(".", ", "))
     value = math.nan if part["effect"] is None else part["effect"]
     ends = _ends(part)
     if "relative" in part["unit"]:
         yield _reduction(name, value, source, ends)
-    elif part["unit"] == "test error":
-        yield _points(name, value, source, ends)
+    elif is_difference(part):
+        gap = _gap(name, value, measure, source, ends)
+        yield replace(gap, suffix="points") if measure.is_share else gap
     else:
-        yield _decimal(name, value, part["unit"], source, ends)
+        decimals = _slope_decimals(ends) if is_steepness(part) else 2
+        yield _decimal(name, value, part["unit"], source, ends, decimals)
     for p in ("p_for", "p_against"):
         value = math.nan if part[p] is None else part[p]
         yield _fact(f"{name}.{p}", value, wording.p_value, "p-value", source)

@@ -22,7 +22,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullForm
 
 from takeoff.files import replacing
 from takeoff.looks import INK, STYLE, Learners, Look, looks
-from takeoff.wording import MINUS, clean, count, percent, plain_number, plain_percent
+from takeoff.measures import Measure, axis_label, of_all
+from takeoff.wording import MINUS, clean, count, plain_number, plain_percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 Titles = Mapping[str, str]  # data set -> the name readers see, in the paper's order
+Measures = Mapping[str, Measure]  # data set -> what it is judged by
 
 TICK_STEPS: Sequence[Sequence[float]] = (  # from sparse to dense, within a decade
     (1,),
@@ -38,6 +40,9 @@ TICK_STEPS: Sequence[Sequence[float]] = (  # from sparse to dense, within a deca
     (1, 1.5, 2, 3, 5, 7),
     (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8),
 )
+NEAR = 4  # a floor further below all errors than this factor would squeeze the curves
+TALLEST = 9.2  # inches that a page has room for beside a caption
+AXIS_WIDTH = 32  # characters of tick labels along the x axis of a small panel
 ASIDE = 1.14  # between two intervals at the same m, as a factor of m
 GAIN_MARKERS = ("o", "s", "D", "^", "v", "P")  # one for each multiple of the labels
 GAIN_SPREAD = 0.24  # of a row, between two multiples
@@ -75,40 +80,75 @@ def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 @_styled
 def learning_curves(
-    curves: pd.DataFrame,
-    learners: Learners,
-    titles: Titles,
-    bayes_error: Mapping[str, float | None] | None = None,
+    curves: pd.DataFrame, learners: Learners, titles: Titles, measures: Measures
 ) -> Figure:
-    """Test error against m, log-log: mean and interval per learner.
+    """Error against m, log-log: mean and interval per learner.
 
     Args:
         curves: dataset, learner, m, test_error, low, high.
         learners: Order of the legend, and what decides the looks.
         titles: The data sets, in order.
-        bayes_error: Per data set, the error that no learner can beat, where it is known.
+        measures: What they are judged by; with the errors of the best possible and of the best
+            constant predictions, where they are known.
     """
     figure, axes = _panels(titles, legend_rows=_legend_rows(learners))
     for dataset, ax in axes.items():
-        rows = curves[curves["dataset"] == dataset]
-        for name, look, curve in _by_learner(rows, learners):
-            _band(ax, curve, look, f"{name}:{dataset}:band")
-            _line(ax, curve, "test_error", look, f"{name}:{dataset}:line")
-            if curve["m"].max() < rows["m"].max():
-                _open_end(ax, curve, "test_error", look, f"{name}:{dataset}:end")
-        best = (bayes_error or {}).get(dataset)
-        _error_axis(ax, rows["test_error"].tolist() + ([best] if best else []))
+        rows, measure = curves[curves["dataset"] == dataset], measures[dataset]
+        _curves(ax, rows, learners, "test_error")
+        _error_axis(ax, [*rows["test_error"], *_near(rows["test_error"], measure)], measure)
         _m_axis(ax, rows["m"])
-        if best:
-            _bayes_line(ax, best)
-    _label_left(axes, "test error")
+        _landmarks(ax, measure)
+    _label_errors(axes, measures, "{name}")
     _learner_legend(figure, learners)
     return figure
 
 
 @_styled
+def above_floor(
+    curves: pd.DataFrame, learners: Learners, titles: Titles, measures: Measures
+) -> Figure:
+    """What the errors have above those of the best possible predictions, log-log.
+
+    Where most of an error is floor, the curves of the whole errors are all but flat, and only this
+    shows how they differ. There is a panel for each data set whose floor is known exactly.
+
+    Args:
+        curves, learners, titles, measures: As for `learning_curves`.
+    """
+    exact = {name: title for name, title in titles.items() if measures[name].is_exact}
+    figure, axes = _panels(exact, legend_rows=_legend_rows(learners))
+    for dataset, ax in axes.items():
+        measure, rows = measures[dataset], curves[curves["dataset"] == dataset]
+        errors = ["test_error", "low", "high"]
+        rows = rows.assign(**(rows[errors] - measure.floor))
+        lowest = rows.loc[rows["test_error"] > 0, "test_error"].min()
+        rows["low"] = rows["low"].clip(lower=lowest / 100)  # a log axis has no place for zero
+        _curves(ax, rows, learners, "test_error")
+        write = functools.partial(_scaled, scale=100 if measure.is_share else 1)
+        _log_axis(ax, rows["test_error"].tolist(), write)
+        _m_axis(ax, rows["m"])
+    _label_errors(axes, measures, "{name} above the best possible", gaps=True)
+    _learner_legend(figure, learners)
+    return figure
+
+
+def _curves(ax: Axes, rows: pd.DataFrame, learners: Learners, value: str) -> None:
+    """The learning curves of one data set with their intervals; a ring ends a capped one."""
+    dataset = rows["dataset"].iloc[0] if len(rows) else ""
+    for name, look, curve in _by_learner(rows, learners):
+        _band(ax, curve, look, f"{name}:{dataset}:band")
+        _line(ax, curve, value, look, f"{name}:{dataset}:line")
+        if curve["m"].max() < rows["m"].max():
+            _open_end(ax, curve, value, look, f"{name}:{dataset}:end")
+
+
+@_styled
 def forecasts(
-    curves: pd.DataFrame, forecast: pd.DataFrame, learners: Learners, titles: Titles
+    curves: pd.DataFrame,
+    forecast: pd.DataFrame,
+    learners: Learners,
+    titles: Titles,
+    measures: Measures,
 ) -> Figure:
     """Measured errors, and where the curves are expected to lead beyond the measured m.
 
@@ -119,10 +159,11 @@ def forecasts(
         forecast: dataset, learner, m, predicted, low, high, from the largest m measured on.
         learners: Order of the legend, and what decides the looks.
         titles: The data sets, in order.
+        measures: What they are judged by.
     """
     figure, axes = _panels(titles, legend_rows=_legend_rows(learners))
     for dataset, ax in axes.items():
-        rows = curves[curves["dataset"] == dataset]
+        rows, measure = curves[curves["dataset"] == dataset], measures[dataset]
         ahead = forecast[forecast["dataset"] == dataset]
         ends = ahead.sort_values("m").groupby("learner").tail(1)
         for i, (name, look, curve) in enumerate(_by_learner(rows, learners)):
@@ -132,9 +173,10 @@ def forecasts(
             _ahead(ax, ahead[ahead["learner"] == name].sort_values("m"), look, gid, ASIDE**i)
         lowest = ends["low"].clip(lower=ends["predicted"] / 3)  # below it, they leave the panel
         shown = (rows["test_error"], ahead["predicted"], ends["high"], lowest)
-        _error_axis(ax, [value for values in shown for value in values])
+        _error_axis(ax, [value for values in shown for value in values], measure)
         _m_axis(ax, [*rows["m"], *(ahead["m"].max() for _ in range(len(ahead) > 0))])
-    _label_left(axes, "test error")
+        _landmarks(ax, measure, chance=False)
+    _label_errors(axes, measures, "{name}")
     _learner_legend(figure, learners, lines=False)
     return figure
 
@@ -153,28 +195,29 @@ def _ahead(ax: Axes, ahead: pd.DataFrame, look: Look, gid: str, aside: float) ->
 
 
 @_styled
-def held_out(late: pd.DataFrame, learners: Learners, titles: Titles) -> Figure:
+def held_out(late: pd.DataFrame, learners: Learners, titles: Titles, measures: Measures) -> Figure:
     """The last error of every curve: as it was forecast from half the labels, and as measured.
 
     Args:
-        late: dataset, learner, m, measured, predicted, low, high, last_value (shares); of several
-            m of a curve the largest is shown.
+        late: dataset, learner, m, measured, predicted, low, high, last_value; of several m of a
+            curve the largest is shown.
         learners: Rows, from top to bottom.
         titles: The data sets, in order.
+        measures: What they are judged by.
     """
     look, names = looks(learners), [learner["name"] for learner in learners]
     height = _rows_height(len(learners)) + 0.25
     figure, axes = _panels(titles, height=height, share_y=True, legend_rows=1)
     for dataset, ax in axes.items():
-        own = late[late["dataset"] == dataset].sort_values("m").groupby("learner").tail(1)
-        for _, row in own.iterrows():
+        own, measure = late[late["dataset"] == dataset], measures[dataset]
+        scale = 100 if measure.is_share else 1
+        for _, row in own.sort_values("m").groupby("learner").tail(1).iterrows():
             name, y = row["learner"], names.index(row["learner"])
-            _whisker(ax, y, row, "predicted", look[name], f"{name}:{dataset}")
+            _whisker(ax, y, row, "predicted", look[name], f"{name}:{dataset}", scale=scale)
             for value in _SEEN:
-                ax.plot([100 * row[value]], [y], gid=f"{name}:{dataset}:{value}", **_SEEN[value])
-        ax.set_xlabel("test error")
-        ax.xaxis.set_major_locator(MaxNLocator(5))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{_signed(x)}%"))
+                ax.plot([scale * row[value]], [y], gid=f"{name}:{dataset}:{value}", **_SEEN[value])
+        ax.set_xlabel(axis_label(measure.name, measure.suffix))
+        _value_axis(ax, "%" if measure.is_share else "")
     _row_labels(axes, [clean(learner["label"]) for learner in learners])
     forecast = Line2D([], [], color=INK, marker="o", ms=5.6, mew=0, lw=1.4)
     handles = [forecast, *(Line2D([], [], **_SEEN[value]) for value in _SEEN)]
@@ -191,14 +234,19 @@ _SEEN: Mapping[str, dict[str, Any]] = {  # told apart from a forecast by shape
 
 @_styled
 def last_doublings(
-    reductions: pd.DataFrame, learners: Learners, titles: Titles, margin: float
+    reductions: pd.DataFrame,
+    learners: Learners,
+    titles: Titles,
+    measures: Measures,
+    margin: float,
 ) -> Figure:
-    """What a doubling of m still removes of the test error, with the margin of flatness.
+    """What a doubling of m still removes of the error, with the margin of flatness.
 
     Args:
         reductions: dataset, learner, reduction, low, high (shares of the error).
         learners: Rows, from top to bottom.
         titles: The data sets, in order.
+        measures: What they are judged by.
         margin: Below it a curve counts as flat.
     """
     look, names = looks(learners), [learner["name"] for learner in learners]
@@ -212,9 +260,8 @@ def last_doublings(
         ax.annotate(f"margin {plain_percent(margin)}", (100 * margin, 1), (3, 1),
                     xycoords=("data", "axes fraction"), textcoords="offset points",
                     fontsize=7.5)  # fmt: skip
-        ax.set_xlabel("error removed per doubling of m")
-        ax.xaxis.set_major_locator(MaxNLocator(5))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{_signed(x)}%"))
+        ax.set_xlabel(f"{measures[dataset].name} removed\nper doubling of m")
+        _value_axis(ax, "%")
         ax.set_title(clean(titles[dataset]), pad=14)
     _row_labels(axes, [clean(learner["label"]) for learner in learners])
     return figure
@@ -257,13 +304,16 @@ def gains(bringing: pd.DataFrame, learners: Learners, titles: Titles, margin: fl
 
 
 @_styled
-def differences(pairs: pd.DataFrame, learners: Learners, titles: Titles) -> Figure:
-    """Paired differences in test error, in the claimed order; right of zero is as claimed.
+def differences(
+    pairs: pd.DataFrame, learners: Learners, titles: Titles, measures: Measures
+) -> Figure:
+    """Paired differences of errors, in the claimed order; right of zero is as claimed.
 
     Args:
-        pairs: dataset, better, worse, difference, low, high (shares), verdict.
+        pairs: dataset, better, worse, difference, low, high, verdict.
         learners: For their labels.
         titles: The data sets, in order.
+        measures: What they are judged by. Every data set has an axis of its own.
     """
     label = {learner["name"]: clean(learner["label"]) for learner in learners}
     names = list(dict.fromkeys(zip(pairs["better"], pairs["worse"], strict=True)))
@@ -271,15 +321,16 @@ def differences(pairs: pd.DataFrame, learners: Learners, titles: Titles) -> Figu
     height = _rows_height(len(names)) + 0.25
     figure, axes = _panels(titles, height=height, share_y=True, legend_rows=1)
     for dataset, ax in axes.items():
+        measure = measures[dataset]
         for _, row in pairs[pairs["dataset"] == dataset].iterrows():
             y = names.index((row["better"], row["worse"]))
             marker, filled, _ = VERDICTS[row["verdict"]]
             look = Look(INK, INK, "-", marker)
-            _whisker(ax, y, row, "difference", look, None, filled)
+            scale = 100 if measure.is_share else 1
+            _whisker(ax, y, row, "difference", look, None, filled, scale)
         ax.axvline(0, color=INK, lw=1)
-        ax.set_xlabel("difference in test error\n(percentage points)")
-        ax.xaxis.set_major_locator(MaxNLocator(5))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _signed(x)))
+        ax.set_xlabel(axis_label(f"difference in {measure.name}", measure.gap_suffix))
+        _value_axis(ax)
     _row_labels(axes, [f"{label[better]}  vs  {label[worse]}" for better, worse in names])
     used = [verdict for verdict in VERDICTS if (pairs["verdict"] == verdict).any()]
     handles = [_verdict_handle(verdict) for verdict in used]
@@ -350,8 +401,9 @@ def _panels(
     titles: Titles, *, height: float = 2.75, legend_rows: int = 0, share_y: bool = False
 ) -> tuple[Figure, dict[str, Axes]]:
     """One panel per data set, two in a row."""
-    columns = min(2, len(titles))
-    rows = math.ceil(len(titles) / columns)
+    columns = min(2, max(len(titles), 1))
+    rows = math.ceil(len(titles) / columns) or 1
+    height = min(height, TALLEST / rows - 0.35)
     width = 7.1 if columns > 1 else 4.9 + share_y
     size = (width, rows * (height + 0.35) + 0.2 * legend_rows)
     figure = Figure(figsize=size)
@@ -390,11 +442,36 @@ def _band(ax: Axes, curve: pd.DataFrame, look: Look, gid: str) -> None:
                     gid=gid)  # fmt: skip
 
 
-def _bayes_line(ax: Axes, error: float) -> None:
-    ax.axhline(error, color=INK, lw=1.1, ls=(0, (1, 1.6)))
-    ax.annotate(f"best possible: {percent(error)}", (0.01, error), (0, 3),
-                xycoords=("axes fraction", "data"), textcoords="offset points",
-                fontsize=7.5)  # fmt: skip
+def _near(errors: Sequence[float] | pd.Series[Any], measure: Measure) -> list[float]:
+    """The floor, as long as an axis that shows it leaves the curves their room."""
+    floor, lowest = measure.floor, min(errors, default=math.nan)
+    return [floor] if floor and lowest / floor <= NEAR else []
+
+
+def _landmarks(ax: Axes, measure: Measure, chance: bool = True) -> None:
+    """Lines at the errors of the best possible and the best constant predictions.
+
+    Neither stretches the axis; a floor below it is said in words.
+    """
+    low, high = ax.get_ylim()
+    floor = measure.floor
+    if chance and measure.chance is not None and low < measure.chance < high:
+        ax.axhline(measure.chance, color=INK, lw=0.8, alpha=0.45)
+        _note(ax, f"best constant: {measure.write(measure.chance)}", 0.99, measure.chance)
+    if floor is None:
+        return
+    known = "best possible: at least" if measure.floor_is_bound else "best possible:"
+    if low < floor < high:
+        ax.axhline(floor, color=INK, lw=1.1, ls=(0, (1, 1.6)))
+        _note(ax, f"{known} {measure.write(floor)}", 0.01, floor)
+    elif floor <= low:
+        _note(ax, f"\u2193 {known} {measure.write(floor)}", 0.01, low)
+
+
+def _note(ax: Axes, text: str, x: float, y: float) -> None:
+    """Small text above the height y, which begins or ends at a fraction x of the axis."""
+    ax.annotate(text, (x, y), (0, 3), xycoords=("axes fraction", "data"), fontsize=7.5,
+                textcoords="offset points", ha="right" if x > 0.5 else "left")  # fmt: skip
 
 
 def _m_axis(ax: Axes, m: Sequence[float] | pd.Series[Any]) -> None:
@@ -421,8 +498,8 @@ def _spread_out(values: Sequence[float], at_most: int) -> list[float]:
     return chosen[::-1]
 
 
-def _error_axis(ax: Axes, errors: Sequence[float]) -> None:
-    _log_axis(ax, errors, plain_percent)
+def _error_axis(ax: Axes, errors: Sequence[float], measure: Measure) -> None:
+    _log_axis(ax, errors, plain_percent if measure.is_share else plain_number)
 
 
 def _log_axis(ax: Axes, values: Sequence[float], write: Callable[[float], str]) -> None:
@@ -454,9 +531,38 @@ def round_ticks(low: float, high: float, at_least: int = 4) -> list[float]:
     return [float(tick) for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
 
 
+def _scaled(value: float, scale: float) -> str:
+    return plain_number(round(scale * value, 12))
+
+
 def _signed(value: float) -> str:
     """An axis number with a real minus sign, and no negative zero."""
     return f"{value:.6g}".replace("-", MINUS) if abs(value) > 1e-9 else "0"
+
+
+def _label_errors(
+    axes: Mapping[str, Axes], measures: Measures, text: str, gaps: bool = False
+) -> None:
+    """Name the y axis once a row, or in every panel where the data sets' measures differ."""
+    same = of_all(measures[dataset] for dataset in axes) if axes else None
+    for i, (dataset, ax) in enumerate(axes.items()):
+        if i % 2 == 0 or not same:
+            measure = measures[dataset]
+            unit = measure.gap_suffix if gaps else measure.suffix
+            ax.set_ylabel(axis_label(text.format(name=measure.name), unit))
+
+
+def _value_axis(ax: Axes, sign: str = "") -> None:
+    """A linear x axis with as many ticks as there is room for; `sign` follows every number."""
+    low, high = ax.get_xlim()
+    for most in (5, 4, 3, 2):
+        locator = MaxNLocator(most, steps=[1, 2, 5, 10])
+        ticks = locator.tick_values(low, high)
+        labels = [f"{_signed(x)}{sign}" for x in ticks if low <= x <= high]
+        if len("  ".join(labels)) <= AXIS_WIDTH:
+            break
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{_signed(x)}{sign}"))
 
 
 def _label_left(axes: Mapping[str, Axes], label: str) -> None:
@@ -481,14 +587,15 @@ def _whisker(
     look: Look,
     gid: str | None,
     filled: bool = True,
+    scale: float = 100,
 ) -> None:
-    """An estimate with its interval, both in percent; nothing where there is no estimate."""
+    """An estimate with its interval, in percent unless `scale` says otherwise, if there is one."""
     if not math.isfinite(row[value]):
         return
-    ends = [100 * row["low"], 100 * row["high"]]
+    ends = [scale * row["low"], scale * row["high"]]
     ax.plot(ends, [y, y], color=look.colour, lw=1.4, gid=gid and f"{gid}:interval")
     face = look.colour if filled else "none"
-    ax.plot([100 * row[value]], [y], ls="none", marker=look.marker, ms=5.6, color=look.colour,
+    ax.plot([scale * row[value]], [y], ls="none", marker=look.marker, ms=5.6, color=look.colour,
             mfc=face, mew=1.2 if not filled else 0, gid=gid and f"{gid}:estimate")  # fmt: skip
 
 

@@ -40,10 +40,11 @@ def load(config: dict[str, Any], files: Sequence[Path | str] = ()) -> Study:
     Raises:
         TakeoffError: The config or the table isn't usable; names file, key or row.
     """
+    if config.get("runs") is not None:
+        _nothing_beside(files)
     study = load_study(config, files)
     if study.runs is None:
         return study
-    _nothing_beside(files)
     return study.starting_from(given_by(study.runs))
 
 
@@ -217,7 +218,10 @@ def write_runs(runs: Runs, folder: Path) -> None:
 def _sheet(name: str, known: dict[str, Any]) -> dict[str, Any]:
     """The data sheet of a data set of which little is known."""
     unknown = dict.fromkeys(("description", "task", "source", "licence", "citation"), "")
-    plain = {"generated": False, "floor_is_bound": False, "given": True}
+    plain = {
+        **{"generated": False, "floor_is_bound": False, "time_ordered": False, "given": True},
+        **{"scaling": "common", "n_hand_made": 0, "left_out": {}, "class_shares": []},
+    }
     return {"name": name, **unknown, **plain, **known}
 
 

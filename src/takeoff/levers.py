@@ -29,12 +29,11 @@ from typing import Literal
 import numpy as np
 
 from takeoff.claims import REPEATS_NEEDED
-from takeoff.decisions import ESTIMATED, KNOWN, Gain, Measured, floor_of, gain_of
+from takeoff.decisions import ESTIMATED, Gain, Measured, floor_of, gain_of
 from takeoff.evidence import POINTS_NEEDED
-from takeoff.intervals import Estimate, mean_of
+from takeoff.intervals import KNOWN, Estimate, mean_of
 
 LABELS = 4.0  # times the labels: what the first lever asks about
-NOT_MEASURED = "unmeasured"
 Kind = Literal["labels", "network", "features", "floor"]
 Answer = Literal["yes", "no", "open", "unmeasured"]
 Floor = Literal["known", "bound", "curve"]
@@ -65,7 +64,7 @@ class Lever:
     """
 
     kind: Kind
-    answer: Answer = NOT_MEASURED
+    answer: Answer = "unmeasured"
     subject: str | None = None
     versus: str | None = None
     m: float | None = None
@@ -116,9 +115,11 @@ def labels(best: Named, margin: float, level: float, floor: float | None = None)
     if best.curve.curve.last <= 0:
         return replace(found, answer="no", removes=0.0, reason="zero")
     gain = gain_above(best.curve, LABELS, floor, level)
-    ends = {"removes": gain.relative, "low": gain.relative_low, "high": gain.relative_high}
     few = "few points" if len(best.curve.curve.m) < POINTS_NEEDED else ""
-    return answered(replace(found, **ends, reason=few), margin)
+    known = replace(
+        found, removes=gain.relative, low=gain.relative_low, high=gain.relative_high, reason=few
+    )
+    return answered(known, margin)
 
 
 def network(ladder: Sequence[Named], margin: float, level: float) -> Lever:
@@ -272,7 +273,7 @@ def conclude(levers: Sequence[Lever]) -> tuple[Verdict, list[Lever]]:
         return "levers", paying
     if end.answer == "yes":
         return "end of the curve", [end]
-    asked = [lever for lever in pulled if lever.answer != NOT_MEASURED and not lever.in_use]
+    asked = [lever for lever in pulled if lever.answer != "unmeasured" and not lever.in_use]
     if asked and all(lever.answer == "no" for lever in asked):
         return "none", asked
     return "open", [lever for lever in asked if lever.answer == "open"]
@@ -320,8 +321,6 @@ def value_of_labels(
     """
     gain, m = gain_above(curve, 2.0, floor, level), curve.last_m
     lot = 10 ** max(math.floor(math.log10(m)) - 1, 0)
-    rates = [value / m for value in (gain.gain, gain.gain_low, gain.gain_high)]
-    per_step = [step / rate if rate > 0 else None for rate in rates]
-    return LabelValue(
-        m, lot, *(lot * rate for rate in rates), step, per_step[0], per_step[2], per_step[1]
-    )
+    rate, low, high = (value / m for value in (gain.gain, gain.gain_low, gain.gain_high))
+    cost, cost_low, cost_high = (step / one if one > 0 else None for one in (rate, high, low))
+    return LabelValue(m, lot, lot * rate, lot * low, lot * high, step, cost, cost_low, cost_high)

@@ -63,25 +63,18 @@ def scores(predicted: Doubles, truth: Truth) -> dict[str, float]:
 
 def error_rate(probabilities: Doubles, truth: Truth) -> float:
     """Mean probability that the most likely class is wrong; the first of equally likely ones."""
-    target = _target(truth)
-    decided = probabilities.argmax(axis=1)
-    return _mean(1.0 - target[np.arange(len(target)), decided], truth.weights)
+    return _mean(_wrong(probabilities, truth), truth.weights)
 
 
 def balanced_error(probabilities: Doubles, truth: Truth) -> float:
     """Error rate within each class, averaged over the classes that occur."""
-    target = _target(truth)
-    weighted = target if truth.weights is None else target * truth.weights[:, None]
-    right = np.eye(target.shape[1])[probabilities.argmax(axis=1)]
-    sizes = weighted.sum(axis=0)
-    present = sizes > 0
-    return float(np.mean(1.0 - (weighted * right).sum(axis=0)[present] / sizes[present]))
+    weighted, right, sizes = _by_class(probabilities, truth)
+    return float(np.mean(1.0 - (weighted * right).sum(axis=0) / sizes))
 
 
 def log_loss(probabilities: Doubles, truth: Truth) -> float:
     """Mean of -sum target log(probability), in nats; probabilities are clipped at 1e-7."""
-    clipped = np.clip(probabilities, SMALLEST_PROBABILITY, 1.0)
-    return _mean(-np.sum(_target(truth) * np.log(clipped), axis=1), truth.weights)
+    return _mean(_surprise(probabilities, truth), truth.weights)
 
 
 def auc(probabilities: Doubles, truth: Truth) -> float:
@@ -101,8 +94,7 @@ def auc(probabilities: Doubles, truth: Truth) -> float:
 
 def rmse(predicted: Doubles, truth: Truth) -> float:
     """Root mean squared error, in the unit of the number."""
-    missed = (predicted - _values(truth)) ** 2
-    return float(np.sqrt(_mean(missed, truth.weights) + truth.variance))
+    return float(np.sqrt(_mean(_squares(predicted, truth), truth.weights) + truth.variance))
 
 
 def mae(predicted: Doubles, truth: Truth) -> float:
@@ -118,9 +110,82 @@ MEASURES: dict[Metric, Callable[[Doubles, Truth], float]] = {
 }
 
 
+NAMES = ("error_rate", "balanced_error", "log_loss", "auc", "rmse", "mae")  # of all measures
+
+
+def standard_error(metric: Metric, predicted: Doubles, truth: Truth) -> float:
+    """How far the metric of another test set of the same size would be from this one's.
+
+    Examples are taken to be independent, the predictions as given. A metric that is no mean over
+    examples is taken as linear in its means (the delta method).
+
+    Args:
+        metric: Any of `MEASURES`.
+        predicted: As for `scores`.
+        truth: Of the same t examples.
+
+    Returns:
+        The standard error in the metric's unit, with t / (t - 1) for the fitted mean; NaN if t = 1.
+    """
+    shares = _shares(metric, predicted, truth)
+    count = len(shares)
+    if count < 2:
+        return float("nan")
+    return float(np.sqrt(count / (count - 1) * np.sum(shares**2)))
+
+
+def _shares(metric: Metric, predicted: Doubles, truth: Truth) -> Doubles:
+    """What each example adds to the metric's distance from its expectation, [t]; the sum is 0."""
+    if metric == "balanced_error":
+        weighted, right, sizes = _by_class(predicted, truth)
+        wrong = 1.0 - right
+        errors = (weighted * wrong).sum(axis=0) / sizes
+        each: Doubles = (weighted * (wrong - errors) / sizes).mean(axis=1)
+        return each
+    losses = {"error_rate": _wrong, "log_loss": _surprise, "rmse": _squares}[metric](
+        predicted, truth
+    )
+    weights = np.ones(len(losses)) if truth.weights is None else truth.weights
+    each = weights * (losses - _mean(losses, weights)) / weights.sum()
+    if metric != "rmse":
+        return each
+    root = rmse(predicted, truth)
+    return each / (2 * root) if root > 0 else each
+
+
 def one_hot(labels: npt.NDArray[np.int64], n_classes: int) -> Doubles:
     """Labels [n] as distributions [n, n_classes] that put everything on the label."""
     return np.eye(n_classes)[labels]
+
+
+def _wrong(probabilities: Doubles, truth: Truth) -> Doubles:
+    """P(the decision is wrong) of each example, [t]."""
+    target = _target(truth)
+    found: Doubles = 1.0 - target[np.arange(len(target)), probabilities.argmax(axis=1)]
+    return found
+
+
+def _surprise(probabilities: Doubles, truth: Truth) -> Doubles:
+    """Expected log-loss of each example, [t]."""
+    clipped = np.clip(probabilities, SMALLEST_PROBABILITY, 1.0)
+    found: Doubles = -np.sum(_target(truth) * np.log(clipped), axis=1)
+    return found
+
+
+def _squares(predicted: Doubles, truth: Truth) -> Doubles:
+    """Squared distance of each example, [t]."""
+    found: Doubles = (predicted - _values(truth)) ** 2
+    return found
+
+
+def _by_class(probabilities: Doubles, truth: Truth) -> tuple[Doubles, Doubles, Doubles]:
+    """Weighted targets [t, K], decisions [t, K] and total weights [K] of the classes that occur."""
+    target = _target(truth)
+    weighted = target if truth.weights is None else target * truth.weights[:, None]
+    right = np.eye(target.shape[1])[probabilities.argmax(axis=1)]
+    sizes = weighted.sum(axis=0)
+    present = sizes > 0
+    return weighted[:, present], right[:, present], sizes[present]
 
 
 def _mean(values: Doubles, weights: Doubles | None) -> float:

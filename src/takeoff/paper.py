@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import takeoff
 from takeoff import facts, prose, typeset, views, wording
+from takeoff import options as option_tables
 from takeoff.errors import TakeoffError
 from takeoff.facts import Facts, Results
 from takeoff.looks import looks
@@ -62,21 +63,31 @@ def render(results: Results, figures: Path, reports: Path, out: Path) -> None:
             "report.pdf": typeset.to_pdf(Path(work)),
             "report.json": report,
             **{f"figures/{name}.svg": text.encode() for name, text in svg.items()},
-            **{f"tables/{name}.csv": _csv(getattr(results, name)) for name in TABLES},
+            **{f"tables/{name}.csv": _csv(table) for name, table in _tables(results).items()},
         }
         _publish(files, staged, out)
 
 
 def report_record(results: Results, numbers: Facts) -> dict[str, Any]:
     """What report.json holds: facts, claims and tables, for programs that compare papers."""
+    options = results.options
     return {
         "study": results.study["study"],
         "title": results.study["title"],
         "version": takeoff.__version__,
         "facts": numbers.records(),
         "claims": [dict(claim) for claim in results.claims_in_use],
-        "tables": {name: _records(getattr(results, name)) for name in TABLES},
+        "options": dict(options.verdicts) if options else None,
+        "tables": {name: _records(table) for name, table in _tables(results).items()},
     }
+
+
+def _tables(results: Results) -> dict[str, pd.DataFrame]:
+    """What the report publishes as tables, by name."""
+    found = {name: getattr(results, name) for name in TABLES}
+    if results.options:
+        found |= {name: getattr(results.options, name) for name in option_tables.TABLES}
+    return found
 
 
 def _ladder(results: Results) -> list[dict[str, Any]]:

@@ -69,7 +69,7 @@ def _environment(reports: Path, facts: Facts) -> jinja2.Environment:
     environment.filters["quoted"] = quoted
     environment.filters["capitalised"] = lambda text: text[:1].upper() + text[1:]
     environment.globals |= {
-        "num": _by_id(facts, _number),
+        "num": _by_id(facts, _with_unit),
         "estimate": _by_id(facts, _estimate),
         "cell": _by_id(facts, _cell),
         "interval": _by_id(facts, lambda fact: shown(fact.interval or "")),
@@ -160,14 +160,20 @@ def _number(fact: Fact) -> Markup:
     return Markup(f"#num({quoted(fact.text)}, {quoted(fact.id)}, {quoted(_origin(fact))});")
 
 
+def _with_unit(fact: Fact) -> Markup:
+    """A number in a sentence."""
+    suffix = fact.suffix if fact.value is not None else ""
+    return _number(fact) + (Markup(f"~{shown(suffix)}") if suffix else Markup(""))
+
+
 def _estimate(fact: Fact) -> Markup:
     """A number with its interval in brackets, where it has one."""
     interval = Markup(f" (#{quoted(fact.interval)};)") if fact.interval else Markup("")
-    return _number(fact) + interval
+    return _with_unit(fact) + interval
 
 
 def _cell(fact: Fact) -> Markup:
-    """A number with its interval below it, for a table."""
+    """A number with its interval below it, for a table, whose head or caption has the unit."""
     if not fact.interval:
         return _number(fact)
     return Markup(f"#above-interval[{_number(fact)}][#{quoted(fact.interval)};]")

@@ -12,7 +12,7 @@ from takeoff.errors import TakeoffError
 from takeoff.files import read_csv
 
 CELL = ["dataset", "learner", "m", "repeat"]
-MEASURED = ["test_error", "log_loss", "seconds"]
+MEASURED = ["test_error", "seconds"]  # which no cell lacks
 
 
 def read_runs(files: Sequence[Path | str], design: list[dict[str, Any]]) -> pd.DataFrame:
@@ -59,8 +59,10 @@ def _read_given(file: Path | str, curve: dict[str, Any]) -> pd.DataFrame:
     lacking = [name for name in [*CELL, "test_error"] if name not in table]
     if lacking:
         raise _not_whole(file, f"has no column {', '.join(lacking)}")
-    cells = (table["dataset"] == curve["dataset"]) & (table["learner"] == curve["learner"])
-    if not cells.all() or len(table) != curve["rows"] or table["test_error"].isna().any():
+    names = [curve["dataset"], curve["learner"]]
+    if not (table[["dataset", "learner"]] == names).all(axis=None):
+        raise _not_whole(file, f"is not the curve of {names[1]} on {names[0]}")
+    if len(table) != curve["rows"] or table["test_error"].isna().any():
         raise _not_whole(file, f"holds {len(table)} of {curve['rows']} rows of the table")
     return table.assign(**dict.fromkeys(("log_loss", "seconds"), float("nan")))
 

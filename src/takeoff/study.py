@@ -11,8 +11,7 @@ config never makes its result stale.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -25,12 +24,16 @@ from pydantic import (
     Field,
     PrivateAttr,
     ValidationError,
+    field_serializer,
     field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from takeoff.errors import TakeoffError
+from takeoff.errors import nearest as nearest  # known to others by this module
+from takeoff.kinds import Kind
+from takeoff.metrics import Metric
 
 CLAIMS = ("plateau", "bigger_is_better", "keeps_improving", "unclear_when_small")
 
@@ -39,13 +42,9 @@ Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Grid = Annotated[list[Positive], Field(min_length=1)]
+Text = Annotated[str, Field(min_length=1)]
 
-
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """Say which valid name was probably meant, or list the valid ones."""
-    valid = sorted(valid)
-    close = difflib.get_close_matches(name, valid, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"valid names: {', '.join(valid)}"
+ALWAYS = {"m", "repeats", "pool", "test"}  # what a data set of either kind has
 
 
 class Section(BaseModel):
@@ -67,12 +66,96 @@ class Section(BaseModel):
 
 
 class DatasetSettings(Section):
-    """Which amounts of labelled data a study takes from one data set."""
+    """Which amounts of labelled data a study takes from one data set.
+
+    With `path` the data set is one's own, and the keys after it say what the file holds; without
+    it, the data set is the module of that name.
+    """
 
     m: Annotated[list[Annotated[int, Field(ge=10)]], Field(min_length=1)]
     repeats: Count = 5
     pool: Annotated[int, Field(ge=10, description="rows that the subsets are drawn from")]
     test: Annotated[int, Field(ge=10, description="rows of the fixed test set")]
+    path: Path | None = Field(
+        default=None,
+        description="of one's own data: .csv, .parquet, .npz, .npy, or a folder of picture folders",
+    )
+    test_path: Path | None = Field(default=None, description="a file of test rows, if one is given")
+    label: Text | None = Field(default=None, description="the column to be told from the others")
+    task: Literal["classification", "regression"] = "classification"
+    metric: Metric | None = Field(
+        default=None, description="default: rmse, or error_rate; balanced_error if a class is rare"
+    )
+    unit: str = Field(default="", description="of the label in regression")
+    columns: dict[Text, Kind] = Field(
+        default_factory=dict, description="kinds of columns; others get the kind they look like"
+    )
+    group: Text | None = Field(
+        default=None, description="column; no value of it is both trained and tested on"
+    )
+    time: Text | None = Field(default=None, description="column; the latest rows are the test set")
+    weight: Text | None = Field(default=None, description="column; how much each row counts")
+    classes: dict[str, Text] | None = Field(
+        default=None, description="what readers are to see for each value of the label"
+    )
+    image_size: Annotated[int, Field(ge=4, le=256)] = 32
+    title: Text | None = None
+    description: Text | None = Field(default=None, description="one sentence for the paper")
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _values_as_text(cls, classes: Any) -> Any:
+        """YAML reads 0, 1, true and false as what they are; in the table they are text."""
+        if not isinstance(classes, dict):
+            return classes
+        words = {True: "true", False: "false"}
+        return {
+            words[key] if isinstance(key, bool) else str(key): value
+            for key, value in classes.items()
+        }
+
+    @field_validator("path", "test_path")
+    @classmethod
+    def _file_exists(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.exists():
+            raise ValueError(f"there is no '{path.name}' where it points to")
+        return path
+
+    @model_validator(mode="after")
+    def _table_keys_fit(self) -> DatasetSettings:
+        own = sorted((self.model_fields_set - ALWAYS) - {"path"})
+        if self.path is None and own:
+            raise ValueError(f"{own[0]} is for data of one's own: give path, or drop {own[0]}")
+        if self.metric is not None and (self.metric == "rmse") != (self.task == "regression"):
+            raise ValueError(f"the metric {self.metric} does not fit task: {self.task}")
+        if self.task == "regression" and self.classes:
+            raise ValueError("classes has no meaning in regression: drop it")
+        roles = [name for name in (self.label, self.group, self.time, self.weight) if name]
+        if len(roles) > len(set(roles)):
+            raise ValueError("one column can't be two of label, group, time and weight")
+        if self.columns.get(self.label or "", "ignore") != "ignore":
+            raise ValueError(f"columns must not list the label '{self.label}'")
+        return self
+
+    @field_serializer("path", "test_path")
+    def _name_only(self, path: Path | None) -> str | None:
+        """Where a file lies is nobody's business who reads a report."""
+        return None if path is None else path.name
+
+    @field_serializer("classes")
+    def _shown_only(self, classes: dict[str, str] | None) -> list[str] | None:
+        """The names that stand for values may be there to hide those."""
+        return None if classes is None else list(classes.values())
+
+    def table_settings(self) -> dict[str, Any]:
+        """All that reading one's own data depends on, except where it lies."""
+        keys = set(type(self).model_fields) - ALWAYS - {"path", "test_path"}
+        return {key: getattr(self, key) for key in sorted(keys)}
+
+    def files(self) -> dict[str, Path]:
+        """The files of one's own data, by key."""
+        named = {"path": self.path, "test_path": self.test_path}
+        return {key: path for key, path in named.items() if path is not None}
 
     @model_validator(mode="after")
     def _m_fits_the_pool(self) -> DatasetSettings:
@@ -104,6 +187,9 @@ class _LearnerSettings(Section):
         default_factory=dict,
         description="per data set, the largest m that this learner is trained on (its cost)",
     )
+    features: Literal["raw", "hand_made"] = Field(
+        default="raw", description="what it learns from; hand_made where the data set has those"
+    )
 
     @property
     def is_network(self) -> bool:
@@ -118,6 +204,13 @@ class LogisticRegression(_LearnerSettings):
     """Multinomial logistic regression with an L2 penalty."""
 
     kind: Literal["logistic_regression"]
+    grid: CGrid
+
+
+class Ridge(_LearnerSettings):
+    """Linear regression of numbers with an L2 penalty."""
+
+    kind: Literal["ridge"]
     grid: CGrid
 
 
@@ -149,7 +242,7 @@ class Mlp(_LearnerSettings):
 
 
 LearnerSettings = Annotated[
-    LogisticRegression | SvmRbf | GradientBoosting | Mlp, Field(discriminator="kind")
+    LogisticRegression | Ridge | SvmRbf | GradientBoosting | Mlp, Field(discriminator="kind")
 ]
 
 
@@ -202,7 +295,9 @@ class DecisionSettings(Section):
 
     targets: Annotated[
         Literal["auto"] | Annotated[list[Positive], Field(min_length=1)],
-        Field(description="errors to reach; auto: 10, 25 and 50 % below the lowest measured one"),
+        Field(
+            description="errors to reach; auto: 10, 25, 50 % lower than the best (above its floor)"
+        ),
     ] = "auto"
     factors: Annotated[
         list[Annotated[float, Field(gt=1, le=FARTHEST)]],
@@ -443,12 +538,23 @@ class Study(Section):
     def data_settings(self, dataset: str) -> dict[str, Any]:
         """All that preparing a data set depends on."""
         settings = self.datasets[dataset]
-        return {
+        common = {
             "name": dataset,
             "seed": self.seed,
             "pool": settings.pool,
             "test": settings.test,
         }
+        return common | ({} if settings.path is None else {"table": settings.table_settings()})
+
+    def data_module(self, dataset: str) -> str:
+        """The module that prepares a data set."""
+        own = self.datasets[dataset].path is not None
+        return f"takeoff.datasets.{'table' if own else dataset}"
+
+    def data_files(self, dataset: str) -> dict[str, Path]:
+        """The files of one's own data, by key; none of a data set that is a module."""
+        settings = self.datasets.get(dataset)
+        return {} if settings is None else settings.files()
 
     def curve_settings(self, dataset: str, learner: str) -> dict[str, Any]:
         """All that training one learning curve depends on, beside its data and code."""

@@ -9,6 +9,7 @@ hyper-parameter settings is taken, and how the test error is measured. A learner
 from __future__ import annotations
 
 import hashlib
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,9 +22,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from takeoff.datasets.base import Dataset
+from takeoff import scaling
+from takeoff.datasets.base import Dataset, Floats, Labels, Probabilities, Stored, Targets
 from takeoff.errors import TakeoffError
 from takeoff.files import canonical_json
+from takeoff.metrics import (
+    MEASURES,
+    NAMES,
+    Doubles,
+    Truth,
+    log_loss,
+    one_hot,
+    rmse,
+    scores,
+    standard_error,
+)
+from takeoff.scaling import ROWS_AT_ONCE, Rows, Scaling, Target
 from takeoff.store import CellStore
 
 if TYPE_CHECKING:
@@ -31,53 +45,60 @@ if TYPE_CHECKING:
 
     from takeoff.progress import Progress
 
-Floats = npt.NDArray[np.float32]
-Probabilities = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64]
-Bytes = npt.NDArray[np.uint8]
-Rows = npt.NDArray[np.int64]
-
-# A probability of zero for what then happens would make the mean log-loss infinite.
-SMALLEST_PROBABILITY = 1e-7
-
-ROWS_AT_ONCE = 2**14  # read as floating-point numbers at a time
+Predictions = Doubles  # class probabilities [k, C], or in regression numbers [k]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cell:
     """The data of one cell, scaled; the test set is not in it.
 
     Attributes:
         x_train, x_validation: float32 [n, d] and [v, d].
-        y_train, y_validation: int64 [n] and [v].
-        n_classes: Number of classes of the data set; some may be missing in `y_train`.
+        y_train, y_validation: [n] and [v]; int64 classes, or float64 numbers in regression.
+        n_classes: Number of classes of the data set; some may be missing in `y_train`. 0 in
+            regression.
         seed: Seed for whatever is random in the fit.
+        weights_train: How much each training row counts, [n], 1 on average; None: all the same.
+        weights_validation: How much each validation row counts, [v]; None: all the same.
     """
 
     x_train: Floats
-    y_train: Labels
+    y_train: Targets
     x_validation: Floats
-    y_validation: Labels
+    y_validation: Targets
     n_classes: int
     seed: int
+    weights_train: Doubles | None = None
+    weights_validation: Doubles | None = None
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether labels are numbers."""
+        return self.n_classes == 0
+
+    @property
+    def truth(self) -> Truth:
+        """What predictions of the validation rows are held against."""
+        return truth_of(self.y_validation, self.n_classes, self.weights_validation)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidate:
     """One fitted hyper-parameter setting.
 
     Attributes:
         settings: The hyper-parameters that were tried.
-        validation: Class probabilities of the validation rows, [v, n_classes].
-        predict: float32 [k, d] -> class probabilities [k, n_classes].
+        validation: Predictions for the validation rows: class probabilities [v, C], or in
+            regression numbers in the label's unit [v].
+        predict: float32 [k, d] -> the same for other rows, [k, C] or [k].
         n_params: Numbers that the fitted model stores.
         steps: Iterations of the optimiser, or trees.
         device: Where it was fitted.
     """
 
     settings: dict[str, float]
-    validation: Probabilities
-    predict: Callable[[Floats], Probabilities]
+    validation: Predictions
+    predict: Callable[[Floats], Predictions]
     n_params: int
     steps: int
     device: str = "cpu"
@@ -103,13 +124,14 @@ def train_curve(
         A row per cell, ordered by m and repeat.
 
     Raises:
-        TakeoffError: A cell can't be trained (a single class in its training rows).
+        TakeoffError: A cell can't be trained (a single class in its training rows), or the learner
+            does not take what the data set has.
     """
     import pandas as pd
 
     ledger = Ledger(settings, data, store, progress)
     missing = [key for key in _keys(settings) if key not in ledger.rows]
-    samples = [_sample(settings, data, *key) for key in missing]
+    samples = _samples(settings, data, missing)
     ledger.start()
     if samples and hasattr(learner, "fit_together"):
         learner.fit_together(samples, settings["fit"], settings["training"], ledger)
@@ -121,7 +143,8 @@ def train_curve(
         f"{len(ledger.rows) - len(samples)} were stored",
         file=sys.stderr,
     )
-    return pd.DataFrame([ledger.rows[m, r] for m, r in _keys(settings)])
+    table = pd.DataFrame([ledger.rows[m, r] for m, r in _keys(settings)])
+    return table.astype(dict.fromkeys(("test_se", *NAMES), float))
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +152,7 @@ class Sample:
     """The rows of one cell, and how its features are scaled.
 
     Attributes:
-        data: The data set.
+        data: The data set, as the learner sees it: raw or hand-made features.
         m: Labelled examples.
         repeat: Which of the repeats.
         train: Rows of the pool to learn from, int64 [n].
@@ -145,17 +168,42 @@ class Sample:
     seed: int
 
     @cached_property
-    def scaling(self) -> tuple[Floats, np.float32]:
-        """Centre [d] and common scale of the features, from the training rows."""
-        return scaling(self.data, self.train)
+    def scaling(self) -> Scaling:
+        """How features are scaled, from the training rows."""
+        return scaling.fit(self.data, self.train)
 
-    def scaled(self, stored: Bytes) -> Floats:
+    def scaled(self, stored: Stored) -> Floats:
         """Stored examples [k, d] as the numbers that a learner gets, [k, d]."""
-        center, scale = self.scaling
-        found = self.data.features(stored)
-        found -= center
-        found /= scale
-        return found
+        return self.scaling(self.data.features(stored))
+
+    def predicted(self, predict: Callable[[Floats], Predictions], stored: Stored) -> Predictions:
+        """What is predicted for stored examples [k, d], which are scaled a portion at a time."""
+        starts = range(0, len(stored), ROWS_AT_ONCE)
+        parts = [predict(self.scaled(stored[start : start + ROWS_AT_ONCE])) for start in starts]
+        return np.concatenate(parts)
+
+    @property
+    def weights_train(self) -> Doubles | None:
+        """How much each training row counts, [n], 1 on average; None: all the same."""
+        weights = self.data.weights_pool
+        return None if weights is None else weights[self.train] / weights[self.train].mean()
+
+    @cached_property
+    def target(self) -> Target | None:
+        """The scale of the numbers to predict, from the training rows; None of classes."""
+        if not self.data.is_regression:
+            return None
+        return Target.of(self.data.y_pool[self.train], self.weights_train)
+
+    @property
+    def truth(self) -> Truth:
+        """What predictions of the validation rows are held against."""
+        weights = self.data.weights_pool
+        return truth_of(
+            self.data.y_pool[self.validation],
+            len(self.data.classes),
+            None if weights is None else weights[self.validation],
+        )
 
     def cell(self) -> Cell:
         """The cell's data in memory, for learners that take one cell at a time."""
@@ -167,6 +215,8 @@ class Sample:
             y_validation=y[self.validation],
             n_classes=len(self.data.classes),
             seed=self.seed,
+            weights_train=self.weights_train,
+            weights_validation=self.truth.weights,
         )
 
 
@@ -243,9 +293,19 @@ def _keys(settings: dict[str, Any]) -> list[tuple[int, int]]:
     return [(m, repeat) for m in settings["m"] for repeat in range(settings["repeats"])]
 
 
-def _sample(settings: dict[str, Any], data: Dataset, m: int, repeat: int) -> Sample:
-    train, validation = split(subset(data, settings["seed"], m, repeat), settings["training"])
-    _needs_two_classes(data, train, m, repeat)
+def _samples(settings: dict[str, Any], data: Dataset, keys: list[tuple[int, int]]) -> list[Sample]:
+    """The cells (m, repeat), on the features that the learner asks for."""
+    seen = data.hand_made() if settings["fit"].get("features") == "hand_made" else data
+    largest = {repeat: max(m for m, other in keys if other == repeat) for _, repeat in keys}
+    orders = {repeat: subset(data, settings["seed"], m, repeat) for repeat, m in largest.items()}
+    return [_sample(settings, seen, m, repeat, orders[repeat][:m]) for m, repeat in keys]
+
+
+def _sample(settings: dict[str, Any], data: Dataset, m: int, repeat: int, rows: Rows) -> Sample:
+    groups = None if data.groups_pool is None else data.groups_pool[rows]
+    _can_be_split(data, groups, m, repeat)
+    train, validation = split(rows, settings["training"], groups, data.time_ordered)
+    _can_be_learned(data, train, validation, m, repeat)
     seed = seed_of(settings["seed"], data.name, settings["learner"], m, repeat)
     return Sample(data, m, repeat, train, validation, seed)
 
@@ -253,7 +313,7 @@ def _sample(settings: dict[str, Any], data: Dataset, m: int, repeat: int) -> Sam
 def _fit_alone(
     sample: Sample, settings: dict[str, Any], learner: ModuleType, ledger: Ledger
 ) -> None:
-    """Fit the grid of one cell and take the setting with the lowest validation log-loss."""
+    """Fit the grid of one cell and take the setting that is best on its validation rows."""
     started = time.perf_counter()
     cell = sample.cell()
     best = choose(learner.candidates(cell, settings["fit"], settings["training"]), cell)
@@ -262,12 +322,9 @@ def _fit_alone(
 
 def _tested(settings: dict[str, Any], sample: Sample, best: Candidate) -> dict[str, Any]:
     data = sample.data
-    n_classes = len(data.classes)
-    truth = one_hot(data.y_pool[sample.validation], n_classes)
-    test = best.predict(sample.scaled(data.x_test))
-    target = data.posterior_test
-    if target is None:
-        target = one_hot(data.y_test, n_classes)
+    test = sample.predicted(best.predict, data.x_test)
+    measure = MEASURES[data.metric]
+    measured = scores(test, data.truth)
     return {
         "dataset": data.name,
         "learner": settings["learner"],
@@ -275,10 +332,11 @@ def _tested(settings: dict[str, Any], sample: Sample, best: Candidate) -> dict[s
         "repeat": sample.repeat,
         "n_train": len(sample.train),
         "n_validation": len(sample.validation),
-        "test_error": expected_error(test, target),
-        "log_loss": expected_log_loss(test, target),
-        "validation_error": expected_error(best.validation, truth),
-        "validation_log_loss": expected_log_loss(best.validation, truth),
+        "test_error": measure(test, data.truth),
+        "test_se": _number(standard_error(data.metric, test, data.truth)),
+        **{name: _number(measured.get(name)) for name in NAMES},
+        "validation_error": measure(best.validation, sample.truth),
+        "validation_loss": tuning_loss(best.validation, sample.truth),
         "settings": canonical_json(best.settings),
         "n_params": best.n_params,
         "steps": best.steps,
@@ -288,76 +346,111 @@ def _tested(settings: dict[str, Any], sample: Sample, best: Candidate) -> dict[s
     }
 
 
+def _number(value: float | None) -> float | None:
+    """None for what does not apply or is not a number, which JSON can't hold."""
+    return None if value is None or math.isnan(value) else value
+
+
 def subset(data: Dataset, seed: int, m: int, repeat: int) -> Rows:
     """The rows of the pool that are labelled: the first m of the repeat's own permutation.
 
     The permutation depends on the study's seed, the data set and the repeat alone. So a smaller m
-    is nested in a larger one, and every learner gets the same rows.
+    is nested in a larger one, and every learner gets the same rows. Where examples come in groups,
+    these are permuted, and the rows within each: all but the last group are whole.
     """
-    order = np.random.default_rng(seed_of(seed, data.name, repeat)).permutation(len(data.y_pool))
-    return order[:m]
+    random = np.random.default_rng(seed_of(seed, data.name, repeat))
+    order = random.permutation(len(data.y_pool))
+    if data.groups_pool is None:
+        return order[:m].copy()  # not a view, which would keep the whole permutation
+    _, group, sizes = np.unique(data.groups_pool, return_inverse=True, return_counts=True)
+    by_place = random.permutation(len(sizes))
+    place = np.argsort(by_place)[group]
+    needed = 1 + np.searchsorted(np.cumsum(sizes[by_place]), m)
+    order = order[place[order] < needed]
+    return order[np.argsort(place[order], kind="stable")][:m].copy()
 
 
-def split(rows: Rows, training: dict[str, Any]) -> tuple[Rows, Rows]:
-    """Take the validation rows out of the labelled ones, evenly along their order.
+def split(
+    rows: Rows,
+    training: dict[str, Any],
+    groups: Labels | None = None,
+    time_ordered: bool = False,
+) -> tuple[Rows, Rows]:
+    """Take the validation rows out of the labelled ones.
 
-    Row i is held out when floor((i + 1) f) > floor(i f) for the validation fraction f, so that
-    the parts are nested in m as well.
+    Without groups, row i is held out when floor((i + 1) f) > floor(i f) for the validation
+    fraction f, so that the parts are nested in m; in order of time, the latest as many rows are.
+    For groups see `_held_out_groups`.
+
+    Args:
+        rows: The labelled rows, [m].
+        training: The study's training settings.
+        groups: Of each of these rows, [m]: two groups or more.
+        time_ordered: Whether a larger row number is a later time.
     """
     fraction = training["validation_fraction"]
-    marks = np.floor(np.arange(len(rows) + 1) * fraction + 1e-9)
-    held_out = np.diff(marks) > 0
+    if groups is not None:
+        held_out = _held_out_groups(groups, fraction, rows if time_ordered else None)
+    else:
+        marks = np.floor(np.arange(len(rows) + 1) * fraction + 1e-9)
+        held_out = np.diff(marks) > 0
+        if time_ordered:
+            latest = np.argsort(rows)[len(rows) - np.count_nonzero(held_out) :]
+            held_out = np.isin(np.arange(len(rows)), latest)
     return rows[~held_out], rows[held_out]
 
 
-def scaling(data: Dataset, rows: Rows) -> tuple[Floats, np.float32]:
-    """Centre of each feature and one common scale, both from the training rows.
+def _held_out_groups(groups: Labels, fraction: float, times: Rows | None) -> npt.NDArray[np.bool_]:
+    """Which rows are held out, [m], so that no group is in both parts.
 
-    One scale for all features keeps what is nearly constant small; a scale for each would blow
-    up a pixel or a word that hardly ever occurs in a small sample. Rows are read in portions: the
-    memory does not grow with their number.
-
-    Returns:
-        Centre [d], and the root of the features' mean variance (1 if nothing varies).
+    One group after the other, in the order of the rows, goes where the share of the held-out rows
+    gets closest to the fraction: what is decided of a group does not depend on later ones. In order
+    of time, the groups whose last row is latest are taken first, up to that share.
     """
-    total, squares = np.zeros(data.x_pool.shape[1]), np.zeros(data.x_pool.shape[1])
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        features = data.features(data.x_pool[rows[start : start + ROWS_AT_ONCE]])
-        total += features.sum(axis=0, dtype=np.float64)
-        squares += np.einsum("nd,nd->d", features, features, dtype=np.float64)
-    mean = total / len(rows)
-    variance = float(np.maximum(squares / len(rows) - mean**2, 0.0).mean())
-    scale = np.sqrt(variance) if variance > 1e-12 * float(np.mean(mean**2)) else 1.0
-    return mean.astype(np.float32), np.float32(scale)
+    names, first, group = np.unique(groups, return_index=True, return_inverse=True)
+    sizes = np.bincount(group)
+    if times is None:
+        out = _spread(sizes[np.argsort(first)], fraction)[np.argsort(np.argsort(first))]
+    else:
+        last = np.full(len(names), -1)
+        np.maximum.at(last, group, times)
+        by_time = np.argsort(-last)
+        reached = np.abs(np.cumsum(sizes[by_time]) - fraction * len(groups))
+        out = np.isin(np.arange(len(names)), by_time[: 1 + reached[:-1].argmin()])
+    found: npt.NDArray[np.bool_] = out[group]
+    return found
+
+
+def _spread(sizes: Labels, fraction: float) -> npt.NDArray[np.bool_]:
+    """Which of the groups are held out, given their sizes; never all, nor none."""
+    out = np.zeros(len(sizes), dtype=bool)
+    held, seen = 0, 0
+    for i, size in enumerate(sizes.tolist()):
+        seen += size
+        out[i] = held + size / 2 < fraction * seen
+        held += size * int(out[i])
+    if out.all() or not out.any():
+        share = np.abs(sizes / seen - (fraction if not out.any() else 1 - fraction))
+        out[share.argmin()] ^= True
+    return out
 
 
 def choose(candidates: Iterator[Candidate], cell: Cell) -> Candidate:
-    """The candidate with the lowest log-loss on the validation rows; the first of equal ones."""
-    truth = one_hot(cell.y_validation, cell.n_classes)
-    return min(candidates, key=lambda tried: expected_log_loss(tried.validation, truth))
+    """The candidate that is best on the validation rows; the first of equal ones."""
+    truth = cell.truth
+    return min(candidates, key=lambda tried: tuning_loss(tried.validation, truth))
 
 
-def expected_error(probabilities: Probabilities, target: Probabilities) -> float:
-    """Mean probability that the most likely class is wrong, under the target distribution.
-
-    Args:
-        probabilities: Predicted, [t, C]; the first of equally likely classes is taken.
-        target: P(class | x), [t, C]: the known posterior, or 0 and 1 for observed labels (then
-            this is the error rate).
-    """
-    decided = probabilities.argmax(axis=1)
-    return float(np.mean(1.0 - target[np.arange(len(target)), decided]))
+def tuning_loss(predicted: Predictions, truth: Truth) -> float:
+    """What every choice is made by: the log-loss, or in regression the RMSE."""
+    return (log_loss if truth.target is not None else rmse)(predicted, truth)
 
 
-def expected_log_loss(probabilities: Probabilities, target: Probabilities) -> float:
-    """Mean of -sum target log(probability), in nats; probabilities are clipped at 1e-7."""
-    clipped = np.clip(probabilities, SMALLEST_PROBABILITY, 1.0)
-    return float(-np.mean(np.sum(target * np.log(clipped), axis=1)))
-
-
-def one_hot(labels: Labels, n_classes: int) -> Probabilities:
-    """Labels [n] as distributions [n, n_classes] that put everything on the label."""
-    return np.eye(n_classes)[labels]
+def truth_of(labels: Targets, n_classes: int, weights: Doubles | None = None) -> Truth:
+    """What predictions are held against where labels [v] were observed; 0 classes: numbers."""
+    if n_classes == 0:
+        return Truth(values=labels, weights=weights)
+    return Truth(target=one_hot(labels, n_classes), weights=weights)
 
 
 def spread_classes(
@@ -375,12 +468,33 @@ def seed_of(*identity: str | int) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def _needs_two_classes(data: Dataset, train: Rows, m: int, repeat: int) -> None:
-    present = np.unique(data.y_pool[train])
-    if len(present) < 2:
+def _can_be_split(data: Dataset, groups: Labels | None, m: int, repeat: int) -> None:
+    if groups is not None and (groups == groups[0]).all():
         raise TakeoffError(
-            f"m = {m} gives the training part of repeat {repeat} a single class "
-            f"('{data.classes[present[0]]}'), from which nothing can be learned",
+            f"the m = {m} rows of repeat {repeat} are of a single group, so that none can be held "
+            "out to choose by",
             where=f"config: datasets.{data.name}.m",
             remedy=f"drop m = {m} from the grid, or start it higher",
         )
+
+
+def _can_be_learned(data: Dataset, train: Rows, validation: Rows, m: int, repeat: int) -> None:
+    problem = _problem_of(data, train, validation)
+    if problem:
+        raise TakeoffError(
+            f"m = {m} gives {problem[0]} of repeat {repeat} {problem[1]}",
+            where=f"config: datasets.{data.name}.m",
+            remedy=f"drop m = {m} from the grid, or start it higher",
+        )
+
+
+def _problem_of(data: Dataset, train: Rows, validation: Rows) -> tuple[str, str] | None:
+    if len(validation) == 0:
+        return "the validation part", "no row, by which nothing can be chosen"
+    labels = data.y_pool[train]
+    if (labels != labels[0]).any():
+        return None
+    if data.is_regression:
+        return "the training part", "labels that are all equal, from which nothing can be learned"
+    only = data.classes[labels[0]]
+    return "the training part", f"a single class ('{only}'), from which nothing can be learned"

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import takeoff
-from takeoff import facts, option_views, wording
+from takeoff import facts, floors, option_views, wording
 from takeoff.facts import Results
 from takeoff.forecasts import Score, score
+from takeoff.measures import Measure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,10 +24,50 @@ DEVICES = {"cpu": "the CPU", "cuda": "a GPU (CUDA)", "mps": "a GPU (Apple)"}
 
 
 @dataclass(frozen=True)
+class MeasureView:
+    """What one data set, or all of them, are judged by.
+
+    Attributes:
+        name, plural: Within a sentence: "log-loss", "log-losses". Of a study whose data sets are
+            judged by different measures: "error", "errors".
+        mean: The name of its mean over the repeats: "mean log-loss".
+        unit: Of an error, or "".
+        in_unit: The name with the unit: "log-loss in nats".
+        meaning: What it is, in words.
+        is_share: Whether it is a fraction of 1.
+        is_mixed: Whether it stands for measures that differ.
+    """
+
+    name: str
+    plural: str
+    mean: str
+    unit: str
+    in_unit: str
+    meaning: str
+    is_share: bool
+    is_mixed: bool = False
+
+
+MIXED = MeasureView("error", "errors", "mean error", "", "error", "", is_share=False, is_mixed=True)
+
+
+@dataclass(frozen=True)
 class DatasetView:
     """A data set as templates see it.
 
     Attributes:
+        measure: What it is judged by.
+        is_regression: Whether its labels are numbers.
+        unit: Of these numbers; may be empty.
+        scaling: "common" or "each", see `Dataset`.
+        floor_known: Whether the error of the best possible predictions is known, or a bound of it.
+        floor_is_bound: Whether it is only a lower bound.
+        floor_is_exact: Whether it is known, and no bound.
+        truth_known: Whether the distribution of its labels is; `truth_is_bound`: given more than an
+            example shows.
+        chance_in_sight: Whether the curves reach the error of the best constant predictions.
+        left_out: For each reason, what rows were left out for: the reason, and the id of the fact
+            that says how many.
         sizes: Its m, as the ids of facts spell them.
         learners: Those that have a curve on it.
         best, best_when_small: The learners with the lowest mean error at the largest and at the
@@ -41,7 +82,19 @@ class DatasetView:
     licence: str
     citation: str
     generated: bool
-    bayes_known: bool
+    measure: MeasureView
+    is_regression: bool
+    unit: str
+    scaling: str
+    time_ordered: bool
+    has_hand_made: bool
+    left_out: list[tuple[str, str]]
+    floor_known: bool
+    floor_is_bound: bool
+    floor_is_exact: bool
+    truth_known: bool
+    truth_is_bound: bool
+    chance_in_sight: bool
     sizes: list[str]
     learners: list[LearnerView]
     best: LearnerView
@@ -74,10 +127,11 @@ class PartView:
 
     Attributes:
         id: Leads to its facts.
-        unit: A word to print after its effect, or "".
         is_steepness: Whether it compares the slopes of two curves.
         capped: Whether it looks at a smaller m than the data set has.
-        distance: From the effect to the threshold; orders the parts.
+        distance: From the effect to the threshold; orders the parts. Where data sets are
+            judged by different measures, a difference of two errors counts as a share of the
+            lowest error on its data set.
     """
 
     id: str
@@ -85,7 +139,6 @@ class PartView:
     subject: LearnerView | None
     versus: LearnerView | None
     verdict: str
-    unit: str
     is_steepness: bool
     reason: str | None
     capped: bool
@@ -124,6 +177,24 @@ class ForecastView:
     shape: str
 
 
+@dataclass(frozen=True)
+class FloorView:
+    """What the best possible predictions on one data set, known exactly, mean for its curves.
+
+    Attributes:
+        learner: The best at the largest m.
+        out_of_reach: Whether less of its error than the margin lies above the floor, so that its
+            curve counts as flat whatever it does.
+        still_falling: Learners whose curves count as flat, while what lies above the floor is
+            shown to fall by more than the margin per doubling.
+    """
+
+    dataset: DatasetView
+    learner: LearnerView
+    out_of_reach: bool
+    still_falling: list[LearnerView]
+
+
 def context(results: Results) -> dict[str, Any]:
     """The variables of the templates (the functions are in `takeoff.prose`)."""
     learners = {name: _learner(results, name) for name in results.learners}
@@ -136,11 +207,13 @@ def context(results: Results) -> dict[str, Any]:
         },
         "version": takeoff.__version__,
         "datasets": list(datasets.values()),
+        "measure": _measure(results.measure) if results.measure else MIXED,
+        "floor_measures": _floor_measures(results),
         "learners": list(learners.values()),
         "traditional": [learner for learner in learners.values() if not learner.is_network],
         "networks": [learner for learner in learners.values() if learner.is_network],
         "capped": _capped(results, datasets, learners),
-        "claims": [_claim(claim, datasets, learners) for claim in results.claims_in_use],
+        "claims": [_claim(results, claim, datasets, learners) for claim in results.claims_in_use],
         "given": _given(results),
         "devices": [
             DEVICES.get(name, name) for name in sorted(set(results.runs.get("device", ())))
@@ -149,6 +222,7 @@ def context(results: Results) -> dict[str, Any]:
         "statuses": _by_curve(results.fits, "status"),
         "forecasts": _forecasts(results, datasets, learners),
         "held_out": _held_out(results),
+        "floors": _floors(results, datasets, learners),
         "verdicts": _pair_verdicts(results.differences),
         "options": option_views.build(results, datasets, learners),
     }
@@ -168,6 +242,25 @@ def _learner(results: Results, name: str) -> LearnerView:
     )
 
 
+def _measure(measure: Measure) -> MeasureView:
+    in_unit = f"{measure.name} in {measure.suffix}" if measure.suffix else measure.name
+    return MeasureView(
+        name=measure.name,
+        plural=measure.plural,
+        mean=measure.mean,
+        unit=measure.suffix,
+        in_unit=in_unit,
+        meaning=measure.meaning,
+        is_share=measure.is_share,
+    )
+
+
+def _floor_measures(results: Results) -> list[str]:
+    """The measures of the best possible predictions that are known for any data set."""
+    known = {key for sheet in results.sheets.values() for key in sheet.get("floors", {})}
+    return [key for key in ("error_rate", "log_loss", "auc", "rmse") if key in known]
+
+
 def _given(results: Results) -> dict[str, bool] | None:
     """Of a study that starts from a table: what says how far chance reaches; else None."""
     if not results.study.get("given"):
@@ -177,7 +270,7 @@ def _given(results: Results) -> dict[str, bool] | None:
 
 
 def _dataset(results: Results, name: str, learners: Mapping[str, LearnerView]) -> DatasetView:
-    sheet = results.sheets[name]
+    sheet, measure = results.sheets[name], results.measures[name]
     curves = results.curves[results.curves["dataset"] == name]
     all_m = sorted({int(m) for m in curves["m"]})
     small, large = (curves[curves["m"] == m] for m in (all_m[0], all_m[-1]))
@@ -188,7 +281,23 @@ def _dataset(results: Results, name: str, learners: Mapping[str, LearnerView]) -
         **{key: wording.clean(sheet[key]) for key in texts},
         citation=sheet["citation"],
         generated=sheet["generated"],
-        bayes_known=sheet["floor"] is not None,
+        measure=_measure(measure),
+        is_regression=measure.metric == "rmse",
+        unit=measure.unit,
+        scaling=sheet.get("scaling", "common"),
+        time_ordered=bool(sheet.get("time_ordered")),
+        has_hand_made=bool(sheet.get("n_hand_made")),
+        left_out=[
+            (wording.clean(reason), f"{name}.left_out.{i}")
+            for i, reason in enumerate(sorted(sheet.get("left_out", {})))
+        ],
+        floor_known=measure.floor is not None,
+        floor_is_bound=measure.floor_is_bound,
+        floor_is_exact=measure.is_exact,
+        truth_known=bool(sheet.get("floors")),
+        truth_is_bound=bool(sheet.get("floors")) and bool(sheet["floor_is_bound"]),
+        chance_in_sight=measure.chance is not None
+        and bool(curves["test_error"].min() < measure.chance <= curves["test_error"].max()),
         sizes=[str(m) for m in all_m],
         learners=[learner for learner in learners.values() if learner.name in present],
         best=learners[_lowest(large)],
@@ -219,11 +328,17 @@ def _lowest(rows: pd.DataFrame) -> str:
 
 
 def _claim(
+    results: Results,
     claim: Mapping[str, Any],
     datasets: Mapping[str, DatasetView],
     learners: Mapping[str, LearnerView],
 ) -> ClaimView:
-    parts = [_part(claim["claim"], part, datasets, learners) for part in claim["parts"]]
+    lowest = results.curves.groupby("dataset")["test_error"].min()
+    scales = {name: 1.0 if results.measure else float(lowest[name]) or 1.0 for name in datasets}
+    parts = [
+        _part(claim["claim"], part, datasets, learners, scales[part["dataset"]])
+        for part in claim["parts"]
+    ]
     parts.sort(key=lambda part: -part.distance)
     return ClaimView(
         id=claim["claim"],
@@ -240,20 +355,20 @@ def _part(
     part: Mapping[str, Any],
     datasets: Mapping[str, DatasetView],
     learners: Mapping[str, LearnerView],
+    scale: float,
 ) -> PartView:
-    dataset = datasets[part["dataset"]]
-    effect = part["effect"]
+    dataset, effect = datasets[part["dataset"]], part["effect"]
+    scale = scale if facts.is_difference(part) else 1.0
     return PartView(
         id=facts.part_id(claim, part),
         dataset=dataset,
         subject=learners.get(part["subject"]),
         versus=learners.get(part["versus"] or ""),
         verdict=part["verdict"],
-        unit="points" if part["unit"] == "test error" else "",
         is_steepness=facts.is_steepness(part),
         reason=part.get("reason"),
         capped=part["m"] is not None and part["m"] < int(dataset.sizes[-1]),
-        distance=-math.inf if effect is None else abs(effect - part["threshold"]),
+        distance=-math.inf if effect is None else abs(effect - part["threshold"]) / scale,
     )
 
 
@@ -282,9 +397,36 @@ def _forecasts(
 
 def _held_out(results: Results) -> dict[str, Score]:
     """Scores by data set, and of all curves as "study"; empty where nothing was held out."""
-    rows, level = results.held_out, results.study["statistics"]["forecast_level"]
-    groups = {name: rows[rows["dataset"] == name] for name in results.datasets} | {"study": rows}
-    return {name: score(some, level) for name, some in groups.items() if len(some)}
+    level = results.study["statistics"]["forecast_level"]
+    return {name: score(some, level) for name, some in facts.held_out_groups(results).items()}
+
+
+def _floors(
+    results: Results, datasets: Mapping[str, DatasetView], learners: Mapping[str, LearnerView]
+) -> list[FloorView]:
+    level, margin = results.study["statistics"]["level"], results.study["claims"]["margin"]
+    ends = {
+        (end.dataset, end.learner): end
+        for end in floors.ends(
+            results.runs, results.curves, results.measures, facts.doublings(results), level
+        )
+    }
+    flat = results.last_doublings[results.last_doublings["high"] < margin]
+    still = {
+        (row["dataset"], row["learner"])
+        for _, row in flat.iterrows()
+        if (end := ends.get((row["dataset"], row["learner"]))) and end.reduction_low > margin
+    }
+    return [
+        FloorView(
+            dataset,
+            dataset.best,
+            out_of_reach=ends[dataset.name, dataset.best.name].share < margin,
+            still_falling=[one for one in learners.values() if (dataset.name, one.name) in still],
+        )
+        for dataset in datasets.values()
+        if dataset.floor_is_exact
+    ]
 
 
 def _pair_verdicts(differences: pd.DataFrame) -> dict[str, str]:

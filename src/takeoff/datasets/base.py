@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -38,12 +39,14 @@ ABOUT = "about.json"
 PLAIN = (
     *("name", "title", "description", "task", "source", "licence", "citation", "generated"),
     *("metric", "unit", "scaling", "noise_sd", "floor_is_bound", "time_ordered", "left_out"),
+    "label_noise",
 )
 ARRAYS = (
     *("x_pool", "y_pool", "x_test", "y_test", "levels", "posterior_test", "mean_test"),
     *("hand_pool", "hand_test", "kinds", "weights_pool", "weights_test", "groups_pool"),
 )
 NUMERIC, INDICATOR = 0, 1
+PORTION = 2**24  # bytes that are hashed or written at a time
 # The oldest date a zip archive can hold. A fixed one makes equal data sets equal files.
 NO_DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -85,6 +88,9 @@ class Dataset:
         time_ordered: Whether the pool is in order of time; then the latest of the labelled
             examples are the validation rows.
         left_out: How many rows of a table were left out, by the reason for it.
+        label_noise: Error rate (RMSE in regression) in the pool of the best function that sees
+            only the features, as far as repeated rows with unlike labels tell: on average a lower
+            bound of what can be reached. None if no row is repeated.
 
     Raises:
         TakeoffError: The arrays don't belong together.
@@ -119,6 +125,7 @@ class Dataset:
     groups_pool: Labels | None = None
     time_ordered: bool = False
     left_out: Mapping[str, int] = field(default_factory=dict)
+    label_noise: float | None = None
 
     def __post_init__(self) -> None:
         problem = (
@@ -239,13 +246,16 @@ class Dataset:
 
     @cached_property
     def floors(self) -> dict[str, float]:
-        """Every measure (see `takeoff.metrics.scores`) of the best possible predictions.
+        """Measures (see `takeoff.metrics.scores`) of the best possible predictions.
 
         Empty where they are not known. The best predictions are the posterior itself, or in
-        regression the expected label.
+        regression the expected label. Other decisions have a lower balanced error, so that has no
+        floor here.
         """
         best = self.mean_test if self.is_regression else self.posterior_test
-        return {} if best is None else scores(best, self.truth)
+        found = {} if best is None else scores(best, self.truth)
+        found.pop("balanced_error", None)
+        return found
 
     @property
     def chance(self) -> float:
@@ -269,7 +279,8 @@ class Dataset:
         total = hashlib.sha256(canonical_json([list(self.classes), plain]).encode())
         for name, array in self._arrays().items():
             total.update(canonical_json([name, array.dtype.str, list(array.shape)]).encode())
-            total.update(np.ascontiguousarray(array).data)
+            for portion in _portions(array):
+                total.update(portion.data)
         return total.hexdigest()
 
     def sheet(self) -> dict[str, Any]:
@@ -305,7 +316,10 @@ class Dataset:
             for name, array in self._arrays().items():
                 member = zipfile.ZipInfo(f"{name}.npy", NO_DATE)
                 with archive.open(member, "w", force_zip64=True) as stream:
-                    np.lib.format.write_array(stream, array, allow_pickle=False)
+                    header = np.lib.format.header_data_from_array_1_0(array)
+                    np.lib.format.write_array_header_1_0(stream, header | {"fortran_order": False})
+                    for portion in _portions(array):
+                        stream.write(portion.data)
 
     @classmethod
     def load(cls, path: Path | str) -> Dataset:
@@ -366,6 +380,28 @@ def _mapped(path: Path | str, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
     if 0 in shape:
         return np.empty(shape, dtype, order)
     return np.memmap(path, dtype, mode="c", offset=start, shape=shape, order=order)
+
+
+def _portions(array: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
+    """An array by rows, in portions that lie in one piece; mapped ones don't fill the memory."""
+    step = max(PORTION // max(array[:1].nbytes, 1), 1)
+    for start in range(0, len(array), step):
+        yield np.ascontiguousarray(array[start : start + step])
+        release(array)
+
+
+def release(array: npt.NDArray[Any]) -> None:
+    """Let go of the memory in front of a mapped file; what was written stays in the file.
+
+    Not of a private mapping, whose changes are nowhere else.
+    """
+    if not (isinstance(array, np.memmap) and array.mode in ("r", "r+", "w+")):
+        return
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 def require_rows(name: str, key: str, wanted: int, available: int) -> None:

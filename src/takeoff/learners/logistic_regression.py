@@ -2,6 +2,7 @@
 
 The mean log-loss of n rows plus |weights|^2 / (2 C n) is minimised; the intercepts carry no
 penalty, and two classes share one row of weights. That is scikit-learn's `LogisticRegression`.
+Where rows count differently, the mean is the weighted one.
 
 How long L-BFGS takes is decided by how unequal the curvature is, and neighbouring pixels are nearly
 the same feature. So it works in coordinates in which the curvature at the start would be nearly
@@ -22,7 +23,9 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize
 from scipy.special import softmax
 
-from takeoff.training import Candidate, Cell, Floats, Labels, Probabilities, spread_classes
+from takeoff.datasets.base import Floats, Labels, Probabilities
+from takeoff.errors import TakeoffError
+from takeoff.training import Candidate, Cell, spread_classes
 
 MAX_ITERATIONS = 1000
 # Relative decrease of the loss in an iteration, below which it counts as settled. On Fashion-MNIST
@@ -83,7 +86,18 @@ class Metric:
 
 
 def candidates(cell: Cell, fit: dict[str, Any], training: dict[str, Any]) -> Iterator[Candidate]:
-    """Fit along increasing C, each fit starting from the last one's solution."""
+    """Fit along increasing C, each fit starting from the last one's solution.
+
+    Raises:
+        TakeoffError: The labels are numbers.
+    """
+    if cell.is_regression:
+        raise TakeoffError(
+            "logistic regression tells classes apart, but the labels are numbers",
+            where="config: use.learners",
+            remedy="take a learner with `kind: ridge` in its place",
+        )
+    counts = None if cell.weights_train is None else cell.weights_train.astype(np.float32)
     present, columns = np.unique(cell.y_train, return_inverse=True)
     strengths = sorted(fit["grid"]["C"])
     penalties = [1 / (strength * len(cell.x_train)) for strength in strengths]
@@ -92,7 +106,7 @@ def candidates(cell: Cell, fit: dict[str, Any], training: dict[str, Any]) -> Ite
     weights = np.zeros((rows, cell.x_train.shape[1] + 1), dtype=np.float32)
     steps = 0
     for strength, penalty in zip(strengths, penalties, strict=True):
-        weights, iterations = minimise(cell.x_train, columns, penalty, metric, weights)
+        weights, iterations = minimise(cell.x_train, columns, penalty, metric, weights, counts)
         steps += iterations
 
         def predict(x: Floats, weights: Weights = weights) -> Probabilities:
@@ -109,7 +123,12 @@ def candidates(cell: Cell, fit: dict[str, Any], training: dict[str, Any]) -> Ite
 
 
 def minimise(
-    x: Floats, y: Labels, penalty: float, metric: Metric, start: Weights
+    x: Floats,
+    y: Labels,
+    penalty: float,
+    metric: Metric,
+    start: Weights,
+    counts: Floats | None = None,
 ) -> tuple[Weights, int]:
     """The weights with the smallest penalised loss, and the iterations that it took.
 
@@ -119,10 +138,11 @@ def minimise(
         penalty: Of half the squared weights.
         metric: The coordinates to work in.
         start: Weights to start from, [k, d + 1].
+        counts: How much each row counts, [n], 1 on average; None for all the same.
     """
 
     def loss(v: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        value, gradient = loss_and_gradient(x, y, penalty, metric.weights(v))
+        value, gradient = loss_and_gradient(x, y, penalty, metric.weights(v), counts)
         return value, metric.gradient(gradient)
 
     options = {"maxiter": MAX_ITERATIONS, "ftol": TOLERANCE, "gtol": 0.0}
@@ -131,21 +151,24 @@ def minimise(
 
 
 def loss_and_gradient(
-    x: Floats, y: Labels, penalty: float, weights: Weights
+    x: Floats, y: Labels, penalty: float, weights: Weights, counts: Floats | None = None
 ) -> tuple[float, Weights]:
     """Mean log-loss plus penalty |weights|^2 / 2, in nats, and its gradient [k, d + 1]."""
+    counts = np.ones(len(x), dtype=np.float32) if counts is None else counts
     total, gradient = 0.0, np.zeros_like(weights)
     for start in range(0, len(x), BLOCK_ROWS):
         part, labels = x[start : start + BLOCK_ROWS], y[start : start + BLOCK_ROWS]
+        count = counts[start : start + BLOCK_ROWS]
         here = np.arange(len(labels))
         logits = _logits(part, weights)
         logits -= logits.max(axis=0)
-        total -= float(logits[labels, here].sum(dtype=np.float64))
+        total -= float((count * logits[labels, here]).sum(dtype=np.float64))
         error = np.exp(logits, out=logits)
         sums = error.sum(axis=0)
-        total += float(np.log(sums).sum(dtype=np.float64))
+        total += float((count * np.log(sums)).sum(dtype=np.float64))
         error /= sums
         error[labels, here] -= 1
+        error *= count
         error = error[-len(weights) :]
         gradient[:, :-1] += error @ part
         gradient[:, -1] += error.sum(axis=1)

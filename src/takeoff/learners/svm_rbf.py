@@ -5,6 +5,10 @@ by all pairs of classes. The kernel's width is fixed by the data: gamma = 1 / (d
 scikit-learn calls "scale". New rows meet the support vectors alone, as matrix products in single
 precision. The machine gives scores, not probabilities: a temperature fitted on the validation rows
 turns them into probabilities (Guo et al., 2017) and leaves the decision as it is.
+
+Numbers are fitted by the machine for regression (Drucker et al., 1997) on the same kernel, on the
+scale of the training labels: what is off by less than a tenth of their standard deviation costs
+nothing (epsilon = 0.1, as in scikit-learn).
 """
 
 from __future__ import annotations
@@ -18,24 +22,26 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
-from sklearn.svm import SVC
+from sklearn.svm import SVC, SVR
 
-from takeoff.training import Candidate, Cell, Floats, Labels, Probabilities, spread_classes
+from takeoff.datasets.base import Floats, Labels, Probabilities
+from takeoff.metrics import Doubles
+from takeoff.scaling import Target
+from takeoff.training import Candidate, Cell, Predictions, spread_classes
 
 BLOCK_ROWS = 1000  # bounds the kernel matrix between new rows and support vectors
+EPSILON = 0.1  # in regression, of the standard deviation of the training labels
 
-Doubles = npt.NDArray[np.float64]
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Machine:
-    """A fitted machine, as far as scores of new rows need it.
+    """A fitted machine, as far as new rows need it.
 
     Attributes:
         vectors: Support vectors, float32 [s, d].
         coefficients: Of each vector in each pair of classes, float32 [s, p].
         intercepts: [p].
-        n_classes: C; p = C (C - 1) / 2.
+        n_classes: C; p = C (C - 1) / 2. In regression 0, and p = 1.
         gamma: Of the kernel exp(-gamma |a - b|^2).
     """
 
@@ -45,52 +51,88 @@ class Machine:
     n_classes: int
     gamma: float
 
-    def scores(self, x: Floats) -> Doubles:
-        """A score for each class, [k, C], of rows [k, d]: the highest one is the decision."""
+    def decisions(self, x: Floats) -> Doubles:
+        """Between the classes of each pair, or the fitted number: [k, p], of rows [k, d]."""
         parts = [
             rbf_kernel(x[start : start + BLOCK_ROWS], self.vectors, self.gamma) @ self.coefficients
             for start in range(0, len(x), BLOCK_ROWS)
         ]
-        return class_scores(np.concatenate(parts) + self.intercepts, self.n_classes)
+        found: Doubles = np.concatenate(parts) + self.intercepts
+        return found
+
+    def scores(self, x: Floats) -> Doubles:
+        """A score for each class, [k, C], of rows [k, d]: the highest one is the decision."""
+        return class_scores(self.decisions(x), self.n_classes)
 
 
 def candidates(cell: Cell, fit: dict[str, Any], training: dict[str, Any]) -> Iterator[Candidate]:
     """Fit every C on the shared kernel matrix."""
-    gamma = 1.0 / (cell.x_train.shape[1] * float(cell.x_train.var()))
+    # Without any spread, every kernel value is 1 whatever the width.
+    spread = float(cell.x_train.var()) or 1.0
+    gamma = 1.0 / (cell.x_train.shape[1] * spread)
     kernel = training_kernel(cell.x_train, gamma)
+    fitted = fit_numbers if cell.is_regression else fit_classes
     for strength in sorted(fit["grid"]["C"]):
-        # With the whole kernel at hand, leaving rows out for a while costs more than it saves.
-        model = SVC(
-            C=strength, kernel="precomputed", shrinking=False, cache_size=_megabytes(len(kernel))
-        )
-        model.fit(kernel, cell.y_train)
-        machine = Machine(
-            vectors=cell.x_train[model.support_],
-            coefficients=pair_coefficients(model.dual_coef_, model.n_support_),
-            intercepts=model.intercept_,
-            n_classes=len(model.classes_),
-            gamma=gamma,
-        )
-        scores = machine.scores(cell.x_validation)
-        temperature = fit_temperature(scores, _positions(model, cell.y_validation))
-        validation = softmax(scores / temperature, axis=1)
+        yield fitted(cell, kernel, gamma, strength)
 
-        def predict(
-            x: Floats,
-            machine: Machine = machine,
-            temperature: float = temperature,
-            classes: Labels = model.classes_,
-        ) -> Probabilities:
-            found = softmax(machine.scores(x) / temperature, axis=1)
-            return spread_classes(found, classes, cell.n_classes)
 
-        yield Candidate(
-            settings={"C": strength},
-            validation=spread_classes(validation, model.classes_, cell.n_classes),
-            predict=predict,
-            n_params=len(model.support_) * cell.x_train.shape[1] + model.dual_coef_.size,
-            steps=int(model.n_iter_.sum()),
-        )
+def fit_classes(cell: Cell, kernel: Doubles, gamma: float, strength: float) -> Candidate:
+    """The machine that tells classes apart, given the kernel of the training rows [n, n]."""
+    model = SVC(C=strength, **_how(kernel))
+    model.fit(kernel, cell.y_train, cell.weights_train)
+    machine = Machine(
+        vectors=cell.x_train[model.support_],
+        coefficients=pair_coefficients(model.dual_coef_, model.n_support_),
+        intercepts=model.intercept_,
+        n_classes=len(model.classes_),
+        gamma=gamma,
+    )
+    scores = machine.scores(cell.x_validation)
+    positions = _positions(model, cell.y_validation)
+    temperature = fit_temperature(scores, positions, cell.weights_validation)
+
+    def probabilities(scores: Doubles) -> Probabilities:
+        found = softmax(scores / temperature, axis=1)
+        return spread_classes(found, model.classes_, cell.n_classes)
+
+    return Candidate(
+        settings={"C": strength},
+        validation=probabilities(scores),
+        predict=lambda x: probabilities(machine.scores(x)),
+        n_params=machine.vectors.size + model.dual_coef_.size,
+        steps=int(model.n_iter_.sum()),
+    )
+
+
+def fit_numbers(cell: Cell, kernel: Doubles, gamma: float, strength: float) -> Candidate:
+    """The machine for regression, given the kernel of the training rows [n, n]."""
+    target = Target.of(cell.y_train, cell.weights_train)
+    model = SVR(C=strength, epsilon=EPSILON, **_how(kernel))
+    model.fit(kernel, target.standard(cell.y_train), cell.weights_train)
+    machine = Machine(
+        vectors=cell.x_train[model.support_],
+        coefficients=model.dual_coef_.T.astype(np.float32),
+        intercepts=model.intercept_,
+        n_classes=0,
+        gamma=gamma,
+    )
+
+    def predict(x: Floats) -> Predictions:
+        return target.back(machine.decisions(x)[:, 0])
+
+    return Candidate(
+        settings={"C": strength},
+        validation=predict(cell.x_validation),
+        predict=predict,
+        n_params=machine.vectors.size + model.dual_coef_.size,
+        steps=int(np.sum(model.n_iter_)),
+    )
+
+
+def _how(kernel: Doubles) -> dict[str, Any]:
+    """What both machines are told."""
+    # With the whole kernel at hand, leaving rows out for a while costs more than it saves.
+    return {"kernel": "precomputed", "shrinking": False, "cache_size": _megabytes(len(kernel))}
 
 
 def rbf_kernel(a: Floats, b: Floats, gamma: float) -> Floats:
@@ -164,21 +206,23 @@ def class_scores(decisions: Doubles, n_classes: int) -> Doubles:
     return wins
 
 
-def fit_temperature(scores: npt.NDArray[np.float64], positions: Labels) -> float:
+def fit_temperature(scores: Doubles, positions: Labels, weights: Doubles | None = None) -> float:
     """The temperature T > 0 with the lowest log-loss of softmax(scores / T).
 
     Args:
         scores: [v, C] decision values.
         positions: [v] column of the true class, -1 where the class was not seen in training.
+        weights: How much each row counts, [v]; None for all the same.
     """
     known = positions >= 0
     if not known.any():
         return 1.0
     scores, positions = scores[known], positions[known]
+    weights = None if weights is None else weights[known]
 
     def log_loss(log_temperature: float) -> float:
         logs = log_softmax(scores / np.exp(log_temperature), axis=1)
-        return float(-logs[np.arange(len(logs)), positions].mean())
+        return float(-np.average(logs[np.arange(len(logs)), positions], weights=weights))
 
     return float(np.exp(minimize_scalar(log_loss, bounds=(-5.0, 5.0), method="bounded").x))
 

@@ -11,20 +11,20 @@ many times faster on a CPU than the batch first, in the product and in the softm
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
-# From this many parameters on, one pass over each network's (a fused kernel) costs less than ten
-# over all of them together; below, the calls cost more than the work.
-FUSED_FROM = 2**14
+# Kinds of devices on which one pass over each network's parameters (a fused kernel) costs less than
+# ten over those of all together.
+FUSED_ON = ("cpu",)
 # Vector instructions take so many numbers at a time; what is left over may be rounded otherwise.
 # A row of full length leaves nothing over, so no network's place in the matrix can matter.
 PADDING = 64
@@ -99,13 +99,43 @@ def logits(layers: Sequence[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
     Returns:
         [R, C, B].
     """
-    units = x.transpose(1, 2)
-    last = len(layers) - 2
+    return deque(_units(layers, x), maxlen=1).pop()
+
+
+@torch.no_grad()
+def differentiate(
+    layers: Sequence[torch.Tensor],
+    x: torch.Tensor,
+    slope: Callable[[torch.Tensor], torch.Tensor],
+    gradients: Sequence[torch.Tensor],
+) -> None:
+    """Forward and backward pass of R networks.
+
+    By hand: so few operations need no graph of them, and each can overwrite what is used up.
+
+    Args:
+        layers: [R, out, in] and [R, out, 1] in turn.
+        x: [R, B, d].
+        slope: Derivatives of a loss by the logits, [R, C, B], from the logits, which it may change.
+        gradients: Where the derivatives by each layer are written, of the layers' sizes.
+    """
+    units = [x.mT, *_units(layers, x)]
+    above = slope(units.pop())
+    for layer in reversed(range(0, len(layers), 2)):
+        below = units.pop()
+        gradients[layer].copy_(torch.bmm(above, below.mT))
+        gradients[layer + 1].copy_(above.sum(dim=2, keepdim=True))
+        if layer:
+            # A unit after the ReLU is positive or zero: its sign is the derivative of the ReLU.
+            above = torch.bmm(layers[layer].mT, above).mul_(below.sign_())
+
+
+def _units(layers: Sequence[torch.Tensor], x: torch.Tensor) -> Iterator[torch.Tensor]:
+    """What each layer makes of the inputs, [R, units, B]; the last are the logits."""
+    units, last = x.mT, len(layers) - 2
     for layer in range(0, len(layers), 2):
         units = torch.baddbmm(layers[layer + 1], layers[layer], units)
-        if layer < last:
-            units = functional.relu(units)
-    return units
+        yield units.relu_() if layer < last else units
 
 
 class ReplicateAdamW(torch.optim.Optimizer):
@@ -122,6 +152,8 @@ class ReplicateAdamW(torch.optim.Optimizer):
 
     Attributes:
         layers: The parameters: leaves that share the memory of `networks`, as `Shape.layers`.
+        gradients: Where the next step takes its gradients from: of the sum of the networks' losses,
+            for each of `layers`.
     """
 
     def __init__(
@@ -139,12 +171,14 @@ class ReplicateAdamW(torch.optim.Optimizer):
         self.moments = torch.zeros(2, *networks.shape) if moments is None else moments
         self.moments = self.moments.to(networks.device)
         self.taken = torch.zeros(count, dtype=torch.float64) if taken is None else taken
+        self._gradient = torch.zeros_like(networks)
+        self.gradients = shape.layers(self._gradient)
         self._rates: list[list[float]] = []
         self._factors: list[torch.Tensor] = []
-        self._one_by_one = networks.device.type == "cpu" and shape.length >= FUSED_FROM
+        self._one_by_one = networks.device.type in FUSED_ON
         if self._one_by_one:
-            parts = (networks, *self.moments)
-            self._own = list(zip(*(_each(shape.layers(part)) for part in parts), strict=True))
+            parts = (networks, self._gradient, *self.moments)
+            self._own = list(zip(*(part.unbind() for part in parts), strict=True))
         else:
             self._spread = torch.empty_like(networks)
 
@@ -160,34 +194,32 @@ class ReplicateAdamW(torch.optim.Optimizer):
 
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """As `advance`, with the gradients that the layers hold; they are used up."""
-        self.advance([_taken(layer) for layer in self.layers])
+        for layer, gradient in zip(self.layers, self.gradients, strict=True):
+            assert layer.grad is not None
+            gradient.copy_(layer.grad)
+            layer.grad = None
+        self.advance()
 
     @torch.no_grad()
-    def advance(self, gradients: Sequence[torch.Tensor]) -> None:
-        """One step of every network at its scheduled rate.
-
-        Args:
-            gradients: Of the sum of the networks' losses, for each of `layers`.
-        """
+    def advance(self) -> None:
+        """One step of every network at its scheduled rate, with `gradients`."""
         rates, factors = self._rates.pop(), self._factors.pop()
         if self._one_by_one:
-            self._step_one_by_one(gradients, rates)
+            self._step_one_by_one(rates)
         else:
-            self._step_together(self.shape.joined(gradients), factors)
+            self._step_together(factors)
         self.taken += 1
 
-    def _step_one_by_one(self, gradients: Sequence[torch.Tensor], rates: list[float]) -> None:
-        """PyTorch's fused kernel for each network in turn."""
-        settings = zip(rates, self.decay.tolist(), self.taken.tolist(), strict=True)
-        for (layers, first, second), own, (rate, decay, taken) in zip(
-            self._own, _each(gradients), settings, strict=True
-        ):
-            _fused_adamw(layers, own, first, second, rate=rate, decay=decay, step=taken + 1)
+    def _step_one_by_one(self, rates: list[float]) -> None:
+        """PyTorch's fused kernel for each network in turn: one pass instead of ten."""
+        settings = zip(rates, self.decay.tolist(), self.taken.float() + 1, strict=True)
+        for own, (rate, decay, step) in zip(self._own, settings, strict=True):
+            _fused_adamw(*own, rate=rate, decay=decay, step=step)
 
-    def _step_together(self, gradient: torch.Tensor, factors: torch.Tensor) -> None:
+    def _step_together(self, factors: torch.Tensor) -> None:
         """The same for all at once, in work space that is there: it can't run out of memory."""
         kept, size, root = factors
-        first, second = self.moments
+        gradient, (first, second) = self._gradient, self.moments
         first.lerp_(gradient, 1.0 - BETAS[0])
         second.mul_(BETAS[1]).add_(gradient.square_(), alpha=1.0 - BETAS[1])
         spread = torch.sqrt(second, out=self._spread).mul_(root).add_(EPSILON)
@@ -195,14 +227,14 @@ class ReplicateAdamW(torch.optim.Optimizer):
 
 
 def _fused_adamw(
-    parameters: list[torch.Tensor],
-    gradients: list[torch.Tensor],
-    first: list[torch.Tensor],
-    second: list[torch.Tensor],
+    network: torch.Tensor,
+    gradient: torch.Tensor,
+    first: torch.Tensor,
+    second: torch.Tensor,
     *,
     rate: float,
     decay: float,
-    step: float,
+    step: torch.Tensor,
 ) -> None:
     """The kernel behind `torch.optim.AdamW(fused=True)`.
 
@@ -210,12 +242,12 @@ def _fused_adamw(
     counting steps in tensors) takes longer than the kernel itself for a network of this size.
     """
     torch._fused_adamw_(
-        parameters,
-        gradients,
-        first,
-        second,
+        [network],
+        [gradient],
+        [first],
+        [second],
         [],
-        [torch.tensor(step)] * len(parameters),
+        [step],
         amsgrad=False,
         lr=rate,
         beta1=BETAS[0],
@@ -224,15 +256,3 @@ def _fused_adamw(
         eps=EPSILON,
         maximize=False,
     )
-
-
-def _each(layers: Sequence[torch.Tensor]) -> list[list[torch.Tensor]]:
-    """Views of the layers of each network."""
-    return [list(own) for own in zip(*(layer.unbind() for layer in layers), strict=True)]
-
-
-def _taken(layer: torch.Tensor) -> torch.Tensor:
-    """The layer's gradient, which it does not keep."""
-    gradient, layer.grad = layer.grad, None
-    assert gradient is not None
-    return gradient
