@@ -28,7 +28,7 @@ from takeoff.claims import (
     ranking_agreement,
     relative_reduction,
     slope_of,
-    tests_by_dataset,
+    sizes_of_test_sets,
     verdict_on,
 )
 from takeoff.errors import TakeoffError
@@ -565,4 +565,4 @@ def test_the_number_of_tests_is_known_of_error_rates_only() -> None:
         "b": {"metric": "log_loss", "n_test": 500},
         "from a table": {"metric": "error_rate"},
     }
-    assert tests_by_dataset(sheets) == {"a": 500}
+    assert sizes_of_test_sets(sheets) == {"a": 500}

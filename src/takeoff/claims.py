@@ -101,7 +101,7 @@ class ClaimSettings:
         return tests
 
 
-def tests_by_dataset(sheets: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+def sizes_of_test_sets(sheets: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
     """`ClaimSettings.tests` from the sheets of data sets: of those judged by their error rate."""
     return {
         name: int(sheet["n_test"])

@@ -162,7 +162,7 @@ def check_claims(chosen: argparse.Namespace) -> None:
         read_runs(chosen.runs, settings["design"]),
         [claims.Learner(**learner) for learner in settings["learners"]],
         claims.ClaimSettings(
-            level=settings["level"], tests=claims.tests_by_dataset(sheets), **thresholds
+            level=settings["level"], tests=claims.sizes_of_test_sets(sheets), **thresholds
         ),
     )
     write_csv(chosen.out / "last_doublings.csv", found.last_doublings)
