@@ -27,8 +27,8 @@ from takeoff.claims import (
     last_doublings,
     ranking_agreement,
     relative_reduction,
-    slope_of,
     sizes_of_test_sets,
+    slope_of,
     verdict_on,
 )
 from takeoff.errors import TakeoffError
