@@ -3,10 +3,10 @@
 A study has true learning curves (floor + amplitude * m ** -exponent, with breaks in some), and R
 repeats. The error of a repeat is off by what all learners share, as they see the same examples, by
 what is the learner's own. Subsets of growing m are nested: what is off at one m is partly off at
-the next. The claims are about the test set at hand, so the true curves are those on it. What
-changes when they are read as claims about other test sets comes in blocks of its own: the errors
-then also owe something to the test set, the same in all repeats, so that no repeat shows it;
-decisions can allow for it (`decisions.About`), the claims don't.
+the next. Read as claims about the test set at hand, the true curves are those on it. Read as claims
+about the population, the errors also owe something to the test set, the same in all repeats, so
+that no repeat shows it: claims (`ClaimSettings.tests`) and decisions (`decisions.About`) that
+allow for it stand beside those that don't.
 
 For each claim of `takeoff.claims` one effect is varied around its threshold while everything else
 about the claim is clearly true: the worst case for a false `supported`. Then the decisions:
@@ -34,7 +34,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from takeoff import claims, decisions, surfaces
+from takeoff import claims, comparisons, decisions, surfaces
 from takeoff.claims import ClaimSettings, DataSetCurves, Learner
 from takeoff.evidence import check
 from takeoff.extrapolate import forecast_curve
@@ -43,6 +43,8 @@ Floats = NDArray[np.float64]
 M = np.round(np.geomspace(100, 102_400, 11))  # doublings
 TESTS = 10_000  # of a fixed test set, where there is one
 SETTINGS = ClaimSettings()
+ELSEWHERE = ClaimSettings(tests={"simulated": TESTS})
+ELSEWHERE_FEW = ClaimSettings(tests={"simulated": TESTS // 10})
 LEARNERS = [
     Learner("linear", "linear", "traditional", 0),
     Learner("trees", "trees", "traditional", 0),
@@ -64,6 +66,7 @@ class Noise:
         nested: Correlation of neighbouring m.
         tests: Examples in the fixed test set; infinity for none of its noise.
         same: Correlation of two learners' errors on the test set.
+        kept: Correlation of a learner's errors on the test set at neighbouring m.
     """
 
     repeats: int = 5
@@ -72,31 +75,38 @@ class Noise:
     nested: float = 0.5
     tests: float = math.inf
     same: float = 0.8
+    kept: float = 1.0
 
     def errors(self, truth: Floats, rng: np.random.Generator, m: Floats = M) -> Floats:
         """Measured errors [L, P, R] of true curves [L, P]."""
         learners, points = truth.shape
-        common = self._walk(rng, (1, points, self.repeats))
-        own = self._walk(rng, (learners, points, self.repeats))
+        common = self._walk(rng, (1, points, self.repeats), self.nested)
+        own = self._walk(rng, (learners, points, self.repeats), self.nested)
         mixed = math.sqrt(self.shared) * common + math.sqrt(1 - self.shared) * own
         size = self.relative * (m / m[0]) ** -0.2
         off = self._of_tests(truth, rng)[..., None]
         return np.asarray(np.clip(truth[..., None] * (1 + size[:, None] * mixed) + off, 1e-5, 1.0))
 
-    def _walk(self, rng: np.random.Generator, shape: tuple[int, int, int]) -> Floats:
+    def _walk(self, rng: np.random.Generator, shape: tuple[int, int, int], nested: float) -> Floats:
         steps = rng.standard_normal(shape)
         for i in range(1, shape[1]):
-            steps[:, i] *= math.sqrt(1 - self.nested**2)
-            steps[:, i] += self.nested * steps[:, i - 1]
+            steps[:, i] *= math.sqrt(1 - nested**2)
+            steps[:, i] += nested * steps[:, i - 1]
         return steps
 
     def _of_tests(self, truth: Floats, rng: np.random.Generator) -> Floats:
-        """[L, P] from the fixed test set; the same at neighbouring m, where errors are the same."""
+        """[L, P] from the fixed test set."""
         if math.isinf(self.tests):
             return np.zeros_like(truth)
         size = np.sqrt(truth * (1 - truth) / self.tests)
-        common, own = rng.standard_normal(), rng.standard_normal((len(truth), 1))
+        common, own = (
+            self._walk(rng, (learners, truth.shape[1], 1), self.kept)[..., 0]
+            for learners in (1, len(truth))
+        )
         return np.asarray(size * (math.sqrt(self.same) * common + math.sqrt(1 - self.same) * own))
+
+
+UNLIKE = Noise(tests=TESTS, same=0.0, kept=0.0)  # the worst that the claims reckon with
 
 
 def law(m: Floats, end: float, reduction: float, start: float = 0.5) -> Floats:
@@ -198,14 +208,16 @@ def studied(errors: Floats) -> DataSetCurves:
     return DataSetCurves("simulated", curves, LEARNERS)
 
 
-def verdict(claim: str, errors: Floats) -> str:
+def verdict(claim: str, errors: Floats, settings: ClaimSettings) -> str:
     """What the package says about a claim."""
     name = claim.partition(" ")[0]
-    parts = list(claims.CLAIMS[name](studied(errors), SETTINGS))
-    return claims.verdict_on(claims.decided(parts, SETTINGS))
+    parts = list(claims.CLAIMS[name](studied(errors), settings))
+    return claims.verdict_on(claims.decided(parts, settings))
 
 
-def of_claims(studies: int, noise: Noise) -> list[dict[str, Any]]:
+def of_claims(
+    studies: int, noise: Noise, settings: ClaimSettings = SETTINGS
+) -> list[dict[str, Any]]:
     """A row per claim and effect: how often each verdict came out."""
     rows = []
     for make, effects in CASES:
@@ -213,7 +225,7 @@ def of_claims(studies: int, noise: Noise) -> list[dict[str, Any]]:
             case = make(effect)
             rng = np.random.default_rng([1, round(1000 * (effect + 1))])
             said: Counter[str] = Counter(
-                verdict(case.claim, noise.errors(case.truth, rng)) for _ in range(studies)
+                verdict(case.claim, noise.errors(case.truth, rng), settings) for _ in range(studies)
             )
             rows.append(
                 {"claim": case.claim, "effect": case.effect, "true": case.true}
@@ -303,7 +315,7 @@ def crossings(
     held, widths = [], []
     for _ in range(studies):
         pair = [decisions.measured(M, one) for one in noise.errors(truth, rng)]
-        found = decisions._crossing_inside(pair[0], pair[1], 0.9, about)
+        found = comparisons._crossing_inside(pair[0], pair[1], 0.9, about)
         if found.verdict == "crosses" and found.low is not None and found.high is not None:
             held.append(found.low <= place <= found.high)
             widths.append(math.log2(found.high / found.low))
@@ -570,11 +582,17 @@ def main() -> None:
     started = time.perf_counter()
     found: dict[str, Any] = {"studies": studies}
     tests = Noise(tests=TESTS)
-    variants = [Noise(), Noise(repeats=3), tests]
-    for noise in [Noise()] if chosen.quick else variants:
-        rows = of_claims(studies, noise)
-        kind = "this test set" if math.isinf(noise.tests) else f"others than the {TESTS:,} tests"
-        title = f"Claims (level {SETTINGS.level}): {noise.repeats} repeats, about {kind}"
+    variants = [
+        ("about this test set", Noise(), SETTINGS),
+        ("about this test set", Noise(repeats=3), SETTINGS),
+        (f"about the population, {TESTS:,} tests not allowed for", tests, SETTINGS),
+        (f"about the population, from {TESTS:,} tests", tests, ELSEWHERE),
+        (f"the same, mistakes have nothing in common, {TESTS:,} tests", UNLIKE, ELSEWHERE),
+        (f"the same, {TESTS // 10:,} tests", Noise(tests=TESTS / 10), ELSEWHERE_FEW),
+    ]
+    for kind, noise, settings in [variants[0], variants[3]] if chosen.quick else variants:
+        rows = of_claims(studies, noise, settings)
+        title = f"Claims (level {SETTINGS.level}): {noise.repeats} repeats, {kind}"
         show(title, rows)
         print(f"largest share of a false `supported`: {worst(rows):.3f}")
         found[title] = rows

@@ -1,12 +1,13 @@
 """Derive the constants of `takeoff.learned` from a collection of learning curves.
 
 Every curve whose largest m is at least --least is cut at m_max / F for several F: once as it is
-and, for some, thinned, with the noise of a single repeat and no standard errors, or reduced to a
-few of its points; the forecast of its last error is what the constants are judged by. They minimise
-the mean absolute error (each F alike, relative to the last value's), a share of the relative error,
-so that small errors count too, the square of the mean error, and a ridge. Scales are the
-maximum-likelihood ones for Student's t with three degrees of freedom, from errors of folds that the
-weights were not fitted to; the quantiles are those of the standardised errors.
+and, for some, thinned, with the noise of a single repeat and no standard errors, as the best such
+error so far, or reduced to a few of its points; the forecast of its last error is what the
+constants are judged by. They minimise the mean absolute error (each F alike, relative to the last
+value's), a share of the relative error, so that small errors count too, the square of the mean
+error, and a ridge. Scales are the maximum-likelihood ones for Student's t with three degrees of
+freedom, from errors of folds that the weights were not fitted to; the quantiles are those of the
+standardised errors.
 
     python benchmarks/learn_extrapolation.py --curves CURVES.csv.gz --out src/takeoff/learned.py
 
@@ -32,7 +33,7 @@ import torch
 from numpy.typing import NDArray
 
 from takeoff.averaging import Constants, scale_features, score_features
-from takeoff.evidence import MEMBERS, TAKES_OFF, Curve, Evidence, check, gather
+from takeoff.evidence import MEMBERS, TAKES_OFF, Curve, Evidence, check, gather, is_stuck
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +42,7 @@ FOLDS = 5
 RIDGE = 1e-2
 BIAS = 3.0  # weight of the squared mean error at each factor
 RELATIVE = 1.0  # weight of the relative error
-IMPORTANCE = {"full": 1.0, "thinned": 0.5, "noisy": 0.25, "few": 0.25}
+IMPORTANCE = {"full": 1.0, "thinned": 0.5, "noisy": 0.25, "few": 0.25, "best": 0.25}
 FREEDOM = 3.0
 SPLITS = 25  # behind each mean error of LCDB
 PROBABILITIES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
@@ -52,6 +53,7 @@ LENGTHS = {
     "outlying": 2,
     "caution": 4,
     "rough_tail": 1,
+    "best_so_far": 2,
     "take_off": 4,
 }
 
@@ -116,6 +118,15 @@ def variants(m: Floats, y: Floats, se: Floats, random: np.random.Generator) -> d
         points = every(n, int(random.integers(1, 4)))
         noisy = y + np.sqrt(SPLITS) * np.nan_to_num(se) * random.standard_normal(n)
         found["noisy"] = check(m[points], noisy[points].clip(0, 1), kind="error")
+    if n >= 6 and random.random() < 0.35:
+        points = every(n, int(random.integers(1, 5)))
+        noisy = y + np.sqrt(SPLITS) * np.nan_to_num(se) * random.standard_normal(n)
+        best = check(m[points], np.minimum.accumulate(noisy[points].clip(0, 1)), kind="error")
+        # Where a repeat is off by as much as the error itself, the best is next to zero and says
+        # nothing; a constant one looks like a learner that hasn't begun.
+        noise = np.sqrt(SPLITS) * float(np.nanmedian(se[-8:]))
+        if noise < best.last / 2 and not is_stuck(best):
+            found["best"] = best
     return found
 
 

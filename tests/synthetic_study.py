@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
-from takeoff import claims, fits, forecasts
+from takeoff import claims, figures, fits, forecasts
 from takeoff.facts import Results
 from takeoff.study import load_study
 
@@ -212,7 +214,7 @@ def results(
     study = load_study(raw or config())
     runs = make_runs(study, np.random.default_rng(seed))
     curves = fits.summarise(runs, 0.95)
-    limits = {name: _limits(sheets[name]) for name in study.use.datasets}
+    limits = {name: forecasts.Limits.of(sheets[name]) for name in study.use.datasets}
     ladder = [claims.Learner(**learner) for learner in study.ladder()]
     settings = claims.ClaimSettings(level=0.95, **study.claims.model_dump())
     findings = claims.check(runs, ladder, settings)
@@ -229,11 +231,6 @@ def results(
         agreement=findings.agreement,
         claims=findings.claims,
     )
-
-
-def _limits(sheet: dict[str, Any]) -> forecasts.Limits:
-    is_share = sheet["metric"] in ("error_rate", "balanced_error")
-    return forecasts.Limits(sheet["floor"], sheet["chance"], "error" if is_share else "loss")
 
 
 def make_runs(study: Any, random: np.random.Generator) -> pd.DataFrame:
@@ -253,8 +250,11 @@ def make_runs(study: Any, random: np.random.Generator) -> pd.DataFrame:
                 rows.append({
                     "dataset": dataset, "learner": learner, "m": m, "repeat": repeat,
                     "n_train": m - m // 5, "n_validation": m // 5,
-                    "test_error": error if still else min(error, 0.95), "log_loss": 3 * error,
-                    "validation_error": error, "validation_log_loss": 3 * error,
+                    "test_error": error if still else min(error, 0.95),
+                    "test_se": np.sqrt(error / 20000),
+                    "error_rate": min(error, 0.95), "balanced_error": min(error, 0.95),
+                    "log_loss": 3 * error, "auc": np.nan, "rmse": np.nan, "mae": np.nan,
+                    "validation_error": error, "validation_loss": 3 * error,
                     "settings": json.dumps({key: values[random.integers(len(values))]}),
                     "n_params": PARAMETERS.get(learner, 10 * m), "steps": 500,
                     "seconds": SECONDS[learner] * (m / 125) ** 0.8 * np.exp(0.1 * noise),
@@ -272,6 +272,20 @@ def _sheet(study: Any, name: str, sheet: dict[str, Any]) -> dict[str, Any]:
         "n_classes": len(sheet["classes"]),
         "digest": "0" * 64,
     }
+
+
+def draw(results: Results, learners: list[dict[str, Any]]) -> Iterator[tuple[str, Figure]]:
+    """All figures of a study, by name."""
+    titles = {name: sheet["title"] for name, sheet in results.sheets.items()}
+    shared = (learners, titles, results.measures)
+    yield "learning_curves", figures.learning_curves(results.curves, *shared)
+    yield "above_floor", figures.above_floor(results.curves, *shared)
+    yield "forecasts", figures.forecasts(results.curves, results.forecast, *shared)
+    yield "held_out", figures.held_out(results.held_out, *shared)
+    yield "last_doublings", figures.last_doublings(results.last_doublings, *shared, 0.05)
+    yield "differences", figures.differences(results.differences, *shared)
+    yield "agreement", figures.agreement(results.agreement, titles, 2)
+    yield "cost", figures.cost(results.curves, learners, titles)
 
 
 def with_verdict(results: Results, claim: str, verdict: str) -> dict[str, Any]:

@@ -344,6 +344,69 @@ def test_too_few_learners_or_m_leave_the_ranking_undecided() -> None:
     assert findings(capped).agreement.empty
 
 
+# The test set
+
+
+POPULATION = ClaimSettings(tests={"d": 2000})
+
+
+def effects(found: Findings, name: str) -> list[dict[str, Any]]:
+    return [part for part in claim(found, name)["parts"] if part["effect"] is not None]
+
+
+@pytest.mark.parametrize("name", list(CLAIMS))
+def test_claims_about_the_population_have_wider_intervals(name: str) -> None:
+    """The test set's size changes no effect, and widens every interval, less if there are more."""
+    curves = study(LECTURE)
+    here, few, many = (
+        effects(findings(curves, wanted), name)
+        for wanted in (SETTINGS, POPULATION, ClaimSettings(tests={"d": 10**9}))
+    )
+    assert here
+    for plain, wide, narrow in zip(here, few, many, strict=True):
+        assert wide["effect"] == narrow["effect"] == plain["effect"]
+        assert wide["low"] < plain["low"] and wide["high"] > plain["high"]
+        assert narrow["low"] == pytest.approx(plain["low"], abs=2e-3)
+    other = ClaimSettings(tests={"another": 2000})
+    assert effects(findings(curves, other), name) == here
+
+
+def test_a_difference_has_the_binomial_noise_of_both_errors() -> None:
+    """With repeats that agree exactly, the interval is the one of two proportions."""
+    errors = {"small": 0.2, "large": 0.1}
+    curves = {n: pd.DataFrame(e, index=M, columns=range(5)) for n, e in errors.items()}
+    row = by_pair(findings(curves, POPULATION).differences)["large", "small"]
+    half = stats.norm.ppf(0.975) * np.sqrt((0.2 * 0.8 + 0.1 * 0.9) / 2000)
+    assert (row["low"], row["high"]) == pytest.approx((0.1 - half, 0.1 + half), rel=1e-4)
+
+
+def test_a_slope_has_the_noise_of_both_its_ends() -> None:
+    """By the delta method, divided by the doublings covered."""
+    table = pd.DataFrame(0.2, index=M, columns=range(5))
+    assert last_doublings(table, 2).from_m == 2000
+    part = effects(findings({"svm": table}, POPULATION), "plateau")[0]
+    half = stats.norm.ppf(0.975) * np.sqrt(2 * 0.8 / 0.2 / 2000) / np.log(2) / 2
+    assert part["high"] == pytest.approx(relative_reduction(half), rel=1e-3)
+
+
+def test_errors_of_zero_still_have_a_test_set() -> None:
+    """No mistake among twenty examples doesn't show that a learner makes none."""
+    errors = {"small": 0.05, "large": 0.0}
+    curves = {n: pd.DataFrame(e, index=M, columns=range(5)) for n, e in errors.items()}
+    few = by_pair(findings(curves, ClaimSettings(tests={"d": 20})).differences)
+    assert few["large", "small"]["verdict"] == "undecided"
+    assert by_pair(findings(curves).differences)["large", "small"]["verdict"] == "supported"
+
+
+def test_losses_have_no_binomial_noise() -> None:
+    """A number of tests for a metric that isn't an error rate is refused, as is none at all."""
+    losses = {n: 20 * table for n, table in study(LECTURE).items()}
+    with pytest.raises(TakeoffError, match="error rates"):
+        findings(losses, POPULATION)
+    with pytest.raises(TakeoffError, match="0 test examples"):
+        findings(study(LECTURE), ClaimSettings(tests={"d": 0}))
+
+
 # Over all claims
 
 
@@ -462,6 +525,23 @@ def test_a_clear_truth_is_nearly_always_supported(name: str) -> None:
     """Far from the threshold, five repeats are enough."""
     studies = [study(LECTURE, seed) for seed in range(60)]
     assert share_supported(name, studies, SETTINGS) >= 0.95
+
+
+def test_a_tie_in_the_population_is_rarely_supported() -> None:
+    """The test set favours one of two equal networks in all repeats: allowed for, it shows none."""
+    random = np.random.default_rng(0)
+    studies = []
+    for seed in range(STUDIES):
+        curves = study(LECTURE | {"large": LECTURE["medium"]}, seed)
+        tests = {name: random.normal(size=1) for name in curves}
+        studies.append(
+            {
+                name: table + tests[name] * np.sqrt(table.mean(axis=1).to_numpy()[:, None] / 2500)
+                for name, table in curves.items()
+            }
+        )
+    assert share_supported("bigger_is_better", studies, SETTINGS) > 0.1
+    assert share_supported("bigger_is_better", studies, POPULATION) <= MOST
 
 
 def test_agreement_at_the_threshold_is_rarely_supported() -> None:

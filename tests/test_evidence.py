@@ -12,6 +12,7 @@ from takeoff.evidence import (
     TAKES_OFF,
     check,
     gather,
+    is_best_so_far,
     is_stuck,
     noise_of,
     standard_errors,
@@ -81,3 +82,13 @@ def test_a_constant_learner_is_stuck_and_may_take_off() -> None:
     assert found.members[0, TAKES_OFF] == pytest.approx(TAKE_OFF * 0.7)
     assert not is_stuck(check(M, ERRORS))
     assert not is_stuck(check(M, np.zeros(25)))
+
+
+def test_the_best_error_so_far_is_told_from_each_m_s_own() -> None:
+    """A running minimum of noisy errors repeats itself and never rises; other curves do."""
+    noisy = ERRORS + np.random.default_rng(1).normal(0, 0.02, 25)
+    assert is_best_so_far(check(M, np.minimum.accumulate(noisy)))
+    assert not is_best_so_far(check(M, noisy))
+    assert not is_best_so_far(check(M, ERRORS))
+    assert not is_best_so_far(check(M, np.full(25, 0.7)))
+    assert not is_best_so_far(check(M[:4], np.minimum.accumulate(noisy)[:4]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from takeoff import facts, wording
 from takeoff.errors import TakeoffError
 from takeoff.facts import Facts, Results
+from takeoff.measures import Measure
 
 FINITE = st.floats(-1e6, 1e6)
 
@@ -113,6 +115,105 @@ def test_intervals_of_errors_stay_within_zero_and_one() -> None:
     """A t interval may leave [0, 1]; the printed interval of an error does not."""
     fact = facts._share("x", 0.01, ("file", "rows"), (-0.02, 0.04))
     assert fact.interval == "0.00% to 4.00%"
+
+
+@cache
+def mixed() -> Results:
+    return synthetic_study.mixed()
+
+
+@cache
+def built_mixed() -> Facts:
+    return facts.build(mixed())
+
+
+@pytest.mark.parametrize(
+    ("fact_id", "text", "suffix", "unit"),
+    [
+        ("fashion_mnist.mlp_large.error_at_max", r"11\.\d%", "", "share"),
+        ("spam.mlp_large.error_at_max", r"7\.\d\d%", "", "share"),
+        ("ad_click.mlp_large.error_at_max", r"0\.21\d\d", "nats", "nats"),
+        ("car_position.mlp_large.error_at_max", r"1\.\d\d", "m", "m"),
+        ("car_position.mlp_large.twice.error", r"\d\.\d\d", "m", "m"),
+        ("ad_click.mlp_large.fit.floor", r"0\.20\d\d", "nats", "nats"),
+        ("spam.mlp_large.less_than.mlp_small", r"1\.\d\d", "percentage points", "share .*"),
+        ("ad_click.mlp_large.less_than.mlp_small", r"0\.00\d{3}", "nats", "nats"),
+        ("car_position.mlp_large.less_than.mlp_small", r"0\.\d{3}", "m", "m"),
+        ("claim.bigger_is_better.spam.mlp_large.mlp_small", r"1\.\d\d", "points", "share .*"),
+        ("ad_click.held_out.width", r"0\.00\d{3}", "nats", "nats"),
+        ("ad_click.mlp_large.reduction", r"1\.\d%", "", "share"),
+        ("ad_click.chance", r"0\.2536", "nats", "nats"),
+        ("car_position.floor", r"0\.30", "m", "m"),
+    ],
+)
+def test_errors_are_written_as_what_they_are(
+    fact_id: str, text: str, suffix: str, unit: str
+) -> None:
+    """Shares are percentages and their differences points; all else has its own unit."""
+    fact = built_mixed()[fact_id]
+    assert re.fullmatch(text, fact.text)
+    assert fact.suffix == suffix
+    assert re.fullmatch(unit, fact.unit)
+
+
+def test_floors_of_all_measures_are_facts() -> None:
+    """Each one in its own unit; none of what is not known, or of a balanced error."""
+    built = built_mixed()
+    assert built["spam.floors.error_rate"].text == "4.12%"
+    assert built["spam.floors.log_loss"].suffix == "nats"
+    assert built["ad_click.floors.auc"].text == "0.742"
+    assert built["ad_click.floors.log_loss"].text == built["ad_click.floor"].text == "0.2079"
+    assert built["car_position.floors.rmse"].suffix == "m"
+    assert "fashion_mnist.floor" not in built and "spam.floors.rmse" not in built
+    known = {"floors": {"error_rate": 0.1, "balanced_error": 0.2}, "floor": 0.2}
+    sheets = {**mixed().sheets, "fashion_mnist": {**mixed().sheets["fashion_mnist"], **known}}
+    other = facts.build(replace(mixed(), sheets=sheets))
+    assert other["fashion_mnist.floors.error_rate"].text == "10.0%"
+    assert "fashion_mnist.floor" not in other and "fashion_mnist.floors.balanced_error" not in other
+
+
+def test_a_classification_has_classes_and_a_regression_has_none() -> None:
+    """There is no most frequent class of a number."""
+    assert built_mixed()["ad_click.largest_class"].value == 0.93
+    assert "car_position.largest_class" not in built_mixed()
+
+
+def test_rows_left_out_are_counted_by_reason() -> None:
+    """The source of the number names the reason."""
+    fact = built_mixed()["fashion_mnist.left_out.0"]
+    assert (fact.value, fact.source["select"]) == (12, "left_out: without a label")
+
+
+def test_distance_from_the_best_possible_is_the_error_minus_the_floor() -> None:
+    """Absolute, as a share of the error, and as the way covered from chance."""
+    error = built_mixed()["ad_click.mlp_large.error_at_max"].value or 0.0
+    above = built_mixed()["ad_click.mlp_large.above_floor"]
+    assert above.value == pytest.approx(error - 0.2079)
+    assert above.low and above.high and above.low < error - 0.2079 < above.high
+    share = built_mixed()["ad_click.mlp_large.share_above_floor"].value
+    assert share == pytest.approx((error - 0.2079) / error)
+    way = built_mixed()["ad_click.mlp_large.way_covered"].value
+    assert way == pytest.approx((0.2536 - error) / (0.2536 - 0.2079))
+
+
+def test_unlike_measures_are_averaged_as_shares_of_the_error() -> None:
+    """Over all data sets, held-out misses are relative; in each of them, in its unit."""
+    late = mixed().held_out
+    missed = (late["predicted"] - late["measured"]).abs()
+    scale = late.groupby("dataset")["measured"].transform("mean")
+    assert built_mixed()["study.held_out.error"].value == pytest.approx((missed / scale).mean())
+    assert built_mixed()["study.held_out.error"].text.endswith("%")
+    clicks = late["dataset"] == "ad_click"
+    assert built_mixed()["ad_click.held_out.error"].value == pytest.approx(missed[clicks].mean())
+    assert built()["study.held_out.error"].suffix == "percentage points"
+
+
+def test_intervals_of_losses_stay_above_zero() -> None:
+    """And they have no end above, while shares have."""
+    measure = Measure("rmse", "m", decimals=1)
+    assert facts._error("x", 0.5, measure, ("file", "rows"), (-0.2, 12.0)).interval == "0.0 to 12.0"
+    share = facts._error("x", 0.5, Measure(), ("file", "rows"), (-0.2, 12.0))
+    assert share.interval == "0.0% to 100.0%"
 
 
 @pytest.mark.parametrize(

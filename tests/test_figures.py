@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ import pytest
 import synthetic_study
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from takeoff import figures
 from takeoff.facts import Results
+from takeoff.measures import Measure
 from takeoff.study import load_study
 
 
@@ -28,23 +31,20 @@ def results() -> Results:
     return synthetic_study.results()
 
 
+@cache
+def mixed() -> Results:
+    return synthetic_study.mixed()
+
+
+def spam() -> tuple[Any, ...]:
+    """Learners, titles and measures of a figure of one panel."""
+    return ladder(), {"spam": "Spam"}, {"spam": results().measures["spam"]}
+
+
 def ladder(**labels: str) -> list[dict[str, Any]]:
     """The learners, with some labels replaced."""
     learners = load_study(synthetic_study.config()).ladder()
     return [one | {"label": labels.get(one["name"], one["label"])} for one in learners]
-
-
-def drawn(some: Results, learners: list[dict[str, Any]]) -> Iterator[tuple[str, Figure]]:
-    """All figures of a study."""
-    titles = {name: sheet["title"] for name, sheet in some.sheets.items()}
-    bayes = {name: sheet["floor"] for name, sheet in some.sheets.items()}
-    yield "learning_curves", figures.learning_curves(some.curves, learners, titles, bayes)
-    yield "forecasts", figures.forecasts(some.curves, some.forecast, learners, titles)
-    yield "held_out", figures.held_out(some.held_out, learners, titles)
-    yield "last_doublings", figures.last_doublings(some.last_doublings, learners, titles, 0.05)
-    yield "differences", figures.differences(some.differences, learners, titles)
-    yield "agreement", figures.agreement(some.agreement, titles, 2)
-    yield "cost", figures.cost(some.curves, learners, titles)
 
 
 def texts(svg: Path) -> list[str]:
@@ -56,7 +56,7 @@ def texts(svg: Path) -> list[str]:
 def test_same_results_give_the_same_bytes(tmp_path: Path) -> None:
     """Figures drawn twice, in different folders, are equal files without a date."""
     for round_ in ("a", "b"):
-        for name, figure in drawn(results(), ladder()):
+        for name, figure in synthetic_study.draw(results(), ladder()):
             figures.save(figure, tmp_path / round_ / f"{name}.svg", name)
     for first in sorted((tmp_path / "a").iterdir()):
         assert first.read_bytes() == (tmp_path / "b" / first.name).read_bytes()
@@ -65,7 +65,7 @@ def test_same_results_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_ticks_are_plain_numbers(tmp_path: Path) -> None:
     """The axis of m reads 32,000, not a power of ten; errors are percentages."""
-    name, figure = next(drawn(results(), ladder()))
+    name, figure = next(synthetic_study.draw(results(), ladder()))
     figures.save(figure, tmp_path / "figure.svg", name)
     found = texts(tmp_path / "figure.svg")
     assert {"125", "32,000", "10%", "labelled examples m"} <= set(found)
@@ -74,7 +74,7 @@ def test_ticks_are_plain_numbers(tmp_path: Path) -> None:
 
 def test_bayes_error_is_drawn_where_it_is_known(tmp_path: Path) -> None:
     """Only the panel of the data set with a known posterior has the line of the best possible."""
-    name, figure = next(drawn(results(), ladder()))
+    name, figure = next(synthetic_study.draw(results(), ladder()))
     figures.save(figure, tmp_path / "figure.svg", name)
     assert [text for text in texts(tmp_path / "figure.svg") if "best possible" in text] == [
         "best possible: 4.12%"
@@ -83,7 +83,7 @@ def test_bayes_error_is_drawn_where_it_is_known(tmp_path: Path) -> None:
 
 def test_capped_learner_ends_with_a_ring() -> None:
     """A learner that was stopped gets an open marker at its last m, the others none."""
-    figure = figures.learning_curves(results().curves, ladder(), {"spam": "Spam"})
+    figure = figures.learning_curves(results().curves, *spam())
     rings = [line for line in figure.axes[0].lines if str(line.get_gid()).endswith(":end")]
     assert [line.get_gid() for line in rings] == ["svm_rbf:spam:end"]
     assert list(rings[0].get_xdata()) == [8000]
@@ -127,26 +127,165 @@ def test_a_look_does_not_depend_on_the_data_set() -> None:
             assert line.get_color() == looks[learner].colour
 
 
-def test_labels_do_not_run_into_each_other() -> None:
-    """Tick labels, titles and legend entries of a figure don't overlap."""
-    for name, figure in drawn(results(), ladder()):
-        figure.draw_without_rendering()
-        for ax in figure.axes:
-            for axis in (ax.xaxis, ax.yaxis):
-                boxes = [label.get_window_extent() for label in axis.get_ticklabels()
-                         if label.get_visible() and label.get_text()]  # fmt: skip
-                inside = [box for box in boxes if figure.bbox.overlaps(box)]
-                for i, box in enumerate(inside):
-                    assert not any(box.overlaps(other) for other in inside[i + 1 :]), name
-        for legend in figure.legends:
-            entries = [text.get_window_extent() for text in legend.get_texts() if text.get_text()]
-            for i, box in enumerate(entries):
-                assert not any(box.overlaps(other) for other in entries[i + 1 :]), name
+def apart(figure: Figure) -> bool:
+    """Whether tick labels and legend entries keep clear of each other, and all is on the figure."""
+    figure.draw_without_rendering()
+    groups = [legend.get_texts() for legend in figure.legends]
+    for ax in figure.axes:
+        if ax.get_visible():
+            groups += [ax.xaxis.get_ticklabels(), ax.yaxis.get_ticklabels()]
+            groups += [[ax.xaxis.label, ax.title], [ax.yaxis.label]]
+    for group in groups:
+        boxes = [label.get_window_extent() for label in group
+                 if label.get_visible() and label.get_text()]  # fmt: skip
+        inside = [box for box in boxes if figure.bbox.overlaps(box)]
+        if any(box.overlaps(other) for i, box in enumerate(inside) for other in inside[i + 1 :]):
+            return False
+    labels = [label for ax in figure.axes for label in (ax.xaxis.label, ax.yaxis.label)
+              if ax.get_visible() and label.get_text()]  # fmt: skip
+    return all(within(label, figure) for label in labels)
+
+
+def within(label: Any, figure: Figure) -> bool:
+    box, page = label.get_window_extent(), figure.bbox
+    return bool(box.x0 >= page.x0 - 1 and box.x1 <= page.x1 + 1
+                and box.y0 >= page.y0 - 1 and box.y1 <= page.y1 + 1)  # fmt: skip
+
+
+def five() -> Results:
+    """The mixed study with a fifth data set."""
+    tables = ("runs", "curves", "fits", "forecast", "held_out", "last_doublings", "differences",
+              "agreement")  # fmt: skip
+    more = {name: pd.concat([rows, rows[rows["dataset"] == "ad_click"].assign(dataset="fifth")])
+            for name in tables if (rows := getattr(mixed(), name)) is not None}  # fmt: skip
+    sheet = dict(mixed().sheets["ad_click"]) | {"title": "A fifth one"}
+    return replace(mixed(), sheets=dict(mixed().sheets) | {"fifth": sheet}, **more)
+
+
+@pytest.mark.parametrize("study", [results, five])
+def test_labels_do_not_run_into_each_other(study: Callable[[], Results]) -> None:
+    """Two or five panels: labels are apart, on the figure, and the figure fits a page."""
+    for name, figure in synthetic_study.draw(study(), ladder()):
+        assert apart(figure), name
+        assert figure.get_figheight() <= figures.TALLEST + 0.5, name
+
+
+# What data sets are judged by
+
+
+@cache
+def mixed_figures() -> dict[str, Figure]:
+    return dict(synthetic_study.draw(mixed(), ladder()))
+
+
+def axis(figure: Figure, title: str) -> Axes:
+    return next(ax for ax in figure.axes if ax.get_title(loc="left") == title)
+
+
+def test_every_panel_names_its_measure_and_unit() -> None:
+    """Where measures differ, no panel is left to be read with its neighbour's unit."""
+    drawn = mixed_figures()
+    names = {
+        "Fashion-MNIST": "balanced test error", "Spam": "test error",
+        "Ad clicks": "log-loss (nats)", "Car position": "root mean squared error (m)",
+    }  # fmt: skip
+    for title, name in names.items():
+        for figure in ("learning_curves", "forecasts"):
+            assert axis(drawn[figure], title).get_ylabel() == name
+        assert axis(drawn["held_out"], title).get_xlabel() == name
+    units = {"Fashion-MNIST": "(percentage points)", "Ad clicks": "(nats)", "Car position": "(m)"}
+    for title, unit in units.items():
+        assert axis(drawn["differences"], title).get_xlabel().endswith(unit)
+
+
+def test_one_measure_is_named_once_a_row() -> None:
+    """Panels of one measure don't repeat it."""
+    figure = next(synthetic_study.draw(results(), ladder()))[1]
+    assert [ax.get_ylabel() for ax in figure.axes] == ["test error", ""]
+
+
+def test_numbers_on_axes_are_in_the_unit_of_the_axis() -> None:
+    """A difference of shares is drawn in points, one of log-losses in nats."""
+    figure = figures.differences(mixed().differences, ladder(), *titles_and_measures(mixed()))
+    for title, dataset, scale in (("Spam", "spam", 100), ("Ad clicks", "ad_click", 1)):
+        own = mixed().differences[mixed().differences["dataset"] == dataset]
+        points = [line.get_xdata()[0] for line in axis(figure, title).lines  # type: ignore[index]
+                  if len(line.get_xdata()) == 1]  # type: ignore[arg-type]  # fmt: skip
+        assert sorted(points) == pytest.approx(sorted(scale * own["difference"]))
+
+
+def titles_and_measures(some: Results) -> tuple[dict[str, str], dict[str, Measure]]:
+    return {name: sheet["title"] for name, sheet in some.sheets.items()}, dict(some.measures)
+
+
+def test_a_bound_is_not_called_the_best_possible(tmp_path: Path) -> None:
+    """A lower bound says that it is one; a floor far below the curves is said, not drawn."""
+    figure = mixed_figures()["learning_curves"]
+    figures.save(figure, tmp_path / "figure.svg", "figure")
+    assert {text for text in texts(tmp_path / "figure.svg") if "best possible" in text} == {
+        "best possible: at least 4.12%", "best possible: 0.2079", "\u2193 best possible: 0.30",
+    }  # fmt: skip
+    low, _ = axis(figure, "Car position").get_ylim()
+    assert low > 0.3
+
+
+def test_what_lies_above_the_floor_is_drawn_where_it_is_known_exactly() -> None:
+    """A panel for exact floors only, of errors minus the floor, logarithmic; intervals stay in."""
+    figure = mixed_figures()["above_floor"]
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["Ad clicks", "Car position"]
+    clicks = figure.axes[0]
+    line = next(one for one in clicks.lines if one.get_gid() == "mlp_large:ad_click:line")
+    curve = mixed().curves
+    own = curve[(curve["dataset"] == "ad_click") & (curve["learner"] == "mlp_large")]
+    assert list(line.get_ydata()) == pytest.approx(list(own["test_error"] - 0.2079))  # type: ignore[arg-type]
+    assert clicks.get_yscale() == "log"
+    low, high = clicks.get_ylim()
+    assert high / low > 4  # the whole errors differ by a ninth: here they can be told apart
+
+
+def test_an_interval_that_reaches_the_floor_is_drawn() -> None:
+    """A logarithmic axis has no place for zero; the curve and its axis stay as they are."""
+    curves = mixed().curves.assign(low=0.0)
+    figure = figures.above_floor(curves, ladder(), *titles_and_measures(mixed()))
+    figure.draw_without_rendering()
+    assert 0.001 < figure.axes[0].get_ylim()[0] < 0.006
+
+
+def test_no_floor_is_no_panel(tmp_path: Path) -> None:
+    """A study without a known floor still gets a file that the workflow can find."""
+    titles = {"fashion_mnist": "Fashion-MNIST"}
+    figure = figures.above_floor(results().curves, ladder(), titles, results().measures)
+    figures.save(figure, tmp_path / "figure.svg", "above_floor")
+    assert [ax for ax in figure.axes if ax.get_visible()] == []
+
+
+@pytest.mark.parametrize(("chance", "drawn"), [(0.15, True), (0.9, False), (0.01, False)])
+def test_chance_is_drawn_where_the_panel_reaches_it(chance: float, drawn: bool) -> None:
+    """The error of the best constant prediction never stretches the axis."""
+    measure = replace(results().measures["spam"], chance=chance)
+    figure = figures.learning_curves(
+        results().curves, ladder(), {"spam": "Spam"}, {"spam": measure}
+    )
+    notes = [note.get_text() for note in figure.axes[0].texts]
+    assert ("best constant: 15.0%" in notes) is drawn
+    assert any("constant" in note for note in notes) is drawn
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.text(max_size=60))
+def test_any_unit_fits_on_the_figure(unit: str) -> None:
+    """A user's unit is drawn as it is, and a long one takes more lines."""
+    measure = Measure.of({"metric": "rmse", "unit": unit, "floor": 0.3}, [1.0])
+    rows = mixed().differences[mixed().differences["dataset"] == "car_position"]
+    figure = figures.differences(rows, ladder(), {"car_position": "Car"}, {"car_position": measure})
+    words = " ".join(figure.axes[0].get_xlabel().split())
+    assert words.startswith("difference in root mean squared error")
+    assert "".join(measure.unit.split()) in "".join(words.split())
 
 
 def test_intervals_of_forecasts_stand_side_by_side() -> None:
     """Those of learners with the same largest m don't hide each other, and end where they do."""
-    figure = figures.forecasts(results().curves, results().forecast, ladder(), {"spam": "Spam"})
+    figure = figures.forecasts(results().curves, results().forecast, *spam())
     bars = {str(line.get_gid()).split(":")[0]: line for line in figure.axes[0].lines
             if str(line.get_gid()).endswith(":interval")}  # fmt: skip
     assert set(bars) == {learner["name"] for learner in ladder()}
@@ -160,7 +299,7 @@ def test_held_out_figure_shows_the_largest_m_only() -> None:
     """A row per learner: the interval, what was measured, and the last error known."""
     late = results().held_out
     early = late.assign(m=late["m"] - 1, measured=0.9, last_value=0.9, high=0.9)
-    figure = figures.held_out(pd.concat([late, early]), ladder(), {"spam": "Spam"})
+    figure = figures.held_out(pd.concat([late, early]), *spam())
     drawn = {str(line.get_gid()): line for line in figure.axes[0].lines}
     assert len(drawn) == 4 * len(ladder())
     own = late[(late["dataset"] == "spam") & (late["learner"] == "svm_rbf")].iloc[0]
@@ -171,7 +310,7 @@ def test_held_out_figure_shows_the_largest_m_only() -> None:
 
 def test_held_out_figure_of_nothing_is_drawn(tmp_path: Path) -> None:
     """A study without a curve to hold out still gets a file that the workflow can find."""
-    figure = figures.held_out(results().held_out.iloc[:0], ladder(), {"spam": "Spam"})
+    figure = figures.held_out(results().held_out.iloc[:0], *spam())
     figures.save(figure, tmp_path / "figure.svg", "held_out")
     assert (tmp_path / "figure.svg").stat().st_size > 0
 
@@ -180,10 +319,10 @@ def test_one_data_set_and_one_learner_are_enough(tmp_path: Path) -> None:
     """A study with a single curve still gets its figures."""
     raw = synthetic_study.config(datasets=["spam"], learners=["mlp_small"])
     some = synthetic_study.results(raw)
-    titles, learners = {"spam": "Spam"}, load_study(raw).ladder()
-    figures.save(figures.learning_curves(some.curves, learners, titles), tmp_path / "a.svg", "a")
+    shared = (load_study(raw).ladder(), {"spam": "Spam"}, some.measures)
+    figures.save(figures.learning_curves(some.curves, *shared), tmp_path / "a.svg", "a")
     figures.save(
-        figures.forecasts(some.curves, some.forecast.iloc[:0], learners, titles),
+        figures.forecasts(some.curves, some.forecast.iloc[:0], *shared),
         tmp_path / "b.svg",
         "b",
     )
@@ -194,7 +333,7 @@ def test_zero_error_is_drawn_on_a_linear_axis() -> None:
     """A test error of zero has no place on a logarithmic axis and must not vanish."""
     curves = results().curves.copy()
     curves.loc[curves["m"] == 32000, ["test_error", "low", "high"]] = 0.0
-    figure = figures.learning_curves(curves, ladder(), {"spam": "Spam"})
+    figure = figures.learning_curves(curves, *spam())
     assert figure.axes[0].get_yscale() == "linear"
 
 
@@ -221,7 +360,7 @@ def test_any_label_is_drawn_as_it_is(tmp_path: Path, label: str) -> None:
 
 def test_series_can_be_found_by_the_page(tmp_path: Path) -> None:
     """Every learner's lines are groups whose ids start with the learner's name."""
-    for name, figure in drawn(results(), ladder()):
+    for name, figure in synthetic_study.draw(results(), ladder()):
         figures.save(figure, tmp_path / "figure.svg", name)
         ids = re.findall(r'<g id="([^":]+):', (tmp_path / "figure.svg").read_text())
         if name not in ("differences", "agreement"):

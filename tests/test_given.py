@@ -15,6 +15,7 @@ from takeoff.cli import main
 from takeoff.demand import demands, read_study
 from takeoff.errors import TakeoffError
 from takeoff.forecasts import forecast_curves, hold_out
+from takeoff.measures import Measure
 from takeoff.runs import read_runs
 from takeoff.study import Runs, Study
 
@@ -313,7 +314,7 @@ def paper_source(project: Project) -> str:
     curves = given.summarise(runs, 0.95)
     ladder = [claims.Learner(**one) for one in study.ladder()]
     found = claims_from_means.check(runs, ladder, SETTINGS)
-    about = {name: options.about(sheet) for name, sheet in sheets.items()}
+    about = {name: Measure.of(sheet) for name, sheet in sheets.items()}
     results = facts.Results(
         study=study.record(), sheets=sheets, runs=runs, curves=curves,
         fits=given.fit_laws(runs, level=0.95, bootstrap=100, seed=1),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import islice
 
 import numpy as np
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from takeoff.learners.gradient_boosting import LEAF_ROWS, boost, candidates, splittable
 from takeoff.training import Cell
@@ -41,6 +42,54 @@ def test_the_trees_are_those_of_all_features(n_classes: int) -> None:
         staged = next(islice(model.staged_predict_proba(cell.x_validation), best - 1, None))
         np.testing.assert_array_equal(candidate.validation, staged)
         assert candidate.steps == best < len(model.validation_score_) - 1
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_numbers_are_boosted_by_squared_error(weighted: bool) -> None:
+    """scikit-learn's trees on standardised labels, in the label's unit; rows may count more."""
+    cell, random = counts(), np.random.default_rng(1)
+    y = {"y_train": cell.x_train, "y_validation": cell.x_validation}
+    y = {key: 50 + 3 * x[:, -3:].sum(axis=1).astype(float) for key, x in y.items()}
+    names = ("weights_train", "weights_validation")
+    sizes = map(len, y.values())
+    weights = dict(
+        zip(names, (random.exponential(size=n) if weighted else None for n in sizes), strict=True)
+    )
+    numbers = dataclasses.replace(cell, **y, **weights, n_classes=0)
+    weights = list(weights.values())
+    mean = np.average(y["y_train"], weights=weights[0])
+    sd = np.sqrt(np.average((y["y_train"] - mean) ** 2, weights=weights[0]))
+    (found,) = candidates(numbers, {"grid": {"learning_rate": [0.3]}, "max_trees": 60}, {})
+    model = HistGradientBoostingRegressor(
+        learning_rate=0.3, max_iter=60, max_bins=32, early_stopping=True, n_iter_no_change=10,
+        tol=0.0, random_state=0,
+    ).fit(
+        cell.x_train, (y["y_train"] - mean) / sd, weights[0],
+        X_val=cell.x_validation, y_val=(y["y_validation"] - mean) / sd,
+        sample_weight_val=weights[1],
+    )  # fmt: skip
+    best = max(1, int(np.argmax(model.validation_score_)))
+    staged = next(islice(model.staged_predict(cell.x_validation), best - 1, None))
+    np.testing.assert_allclose(found.validation, mean + sd * staged, rtol=1e-12)
+    assert found.steps == best and np.corrcoef(found.validation, y["y_validation"])[0, 1] > 0.8
+
+
+def test_rows_may_count_differently() -> None:
+    """In the trees and where they stop, as in scikit-learn."""
+    cell, random = counts(n_classes=2), np.random.default_rng(1)
+    first, second = random.exponential(size=300), random.exponential(size=100)
+    weighted = dataclasses.replace(cell, weights_train=first, weights_validation=second)
+    (found,) = candidates(weighted, {"grid": {"learning_rate": [0.2]}, "max_trees": 60}, {})
+    model = HistGradientBoostingClassifier(
+        learning_rate=0.2, max_iter=60, max_bins=32, early_stopping=True, n_iter_no_change=10,
+        tol=0.0, random_state=0,
+    ).fit(
+        cell.x_train, cell.y_train, first,
+        X_val=cell.x_validation, y_val=cell.y_validation, sample_weight_val=second,
+    )  # fmt: skip
+    best = max(1, int(np.argmax(model.validation_score_)))
+    staged = next(islice(model.staged_predict_proba(cell.x_validation), best - 1, None))
+    np.testing.assert_allclose(found.validation, staged, rtol=1e-12)
 
 
 def test_a_feature_stays_if_one_split_leaves_rows_enough() -> None:

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from takeoff.intervals import Estimate, decide, holm, mean_of, mean_over_pairs
+from takeoff.intervals import (
+    Estimate,
+    binomial_variance,
+    decide,
+    holm,
+    mean_of,
+    mean_over_pairs,
+)
 
 SAMPLES = st.lists(st.floats(-10, 10), min_size=3, max_size=8)
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=8)
@@ -121,3 +128,20 @@ def test_interval_covers_at_its_level() -> None:
     covered = [low < 0 < high for low, high in (mean_of(s).interval(0.95) for s in samples)]
     assert np.mean(covered) == pytest.approx(0.95, abs=0.015)
     assert Estimate(0.0, 1.0, 4).interval(0.95)[1] == pytest.approx(2.776, abs=1e-3)
+
+
+def test_a_known_part_widens_an_estimate() -> None:
+    """Variances add, and what is known has no shortage of degrees of freedom."""
+    estimate = Estimate(1.0, 0.3, 4)
+    assert estimate.widened(0.0) == estimate
+    wide = estimate.widened(0.4)
+    assert (wide.value, wide.se) == (1.0, pytest.approx(0.5))
+    assert 4 < wide.df < 100
+    assert Estimate(1.0, 0.0, 4).widened(0.4).df > 10**5
+
+
+def test_the_noise_of_a_test_set_is_binomial() -> None:
+    """As simulated; and no rate has none."""
+    rates = np.random.default_rng(0).binomial(500, 0.2, size=20_000) / 500
+    assert binomial_variance(0.2, 500) == pytest.approx(rates.var(), rel=0.03)
+    assert (binomial_variance([0.0, 1.0], 500) > 0).all()

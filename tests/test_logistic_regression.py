@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.optimize import check_grad
 from sklearn.linear_model import LogisticRegression
 
+from takeoff.errors import TakeoffError
 from takeoff.learners.logistic_regression import Metric, candidates, loss_and_gradient, minimise
 from takeoff.training import Cell
 
@@ -36,18 +39,59 @@ def test_it_is_the_regression_of_scikit_learn(n_classes: int, strength: float) -
     assert found.n_params == exact.coef_.size + exact.intercept_.size
 
 
+def weighted(made: Cell, seed: int = 0) -> Cell:
+    """The same cell, with rows that count differently."""
+    weights = np.random.default_rng(seed).exponential(size=len(made.y_train)) + 0.01
+    return dataclasses.replace(made, weights_train=weights / weights.mean())
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_rows_may_count_differently(n_classes: int) -> None:
+    """As in scikit-learn."""
+    made = weighted(cell(n_classes=n_classes))
+    (found,) = candidates(made, {"grid": {"C": [0.3]}}, {})
+    exact = LogisticRegression(C=0.3, tol=1e-8, max_iter=10_000)
+    exact.fit(made.x_train.astype(np.float64), made.y_train, made.weights_train)
+    expected = exact.predict_proba(made.x_validation)
+    assert np.abs(found.validation - expected).mean() < 0.005
+    (plain,) = candidates(cell(n_classes=n_classes), {"grid": {"C": [0.3]}}, {})
+    assert np.abs(plain.validation - expected).mean() > 0.01
+
+
+def test_features_need_not_be_centred() -> None:
+    """As those of a table, which have their median at 0."""
+    made = cell()
+    moved = dataclasses.replace(
+        made, x_train=made.x_train + 0.5, x_validation=made.x_validation + 0.5
+    )
+    (found,) = candidates(moved, {"grid": {"C": [1.0]}}, {})
+    exact = LogisticRegression(C=1.0, tol=1e-8, max_iter=10_000)
+    exact.fit(moved.x_train.astype(np.float64), moved.y_train)
+    assert np.abs(found.validation - exact.predict_proba(moved.x_validation)).mean() < 0.005
+
+
+def test_numbers_are_refused() -> None:
+    """With the learner to take in its place."""
+    x, y = np.zeros((4, 1), dtype=np.float32), np.arange(4.0)
+    with pytest.raises(TakeoffError, match="kind: ridge"):
+        list(candidates(Cell(x, y, x, y, 0, 0), {"grid": {"C": [1.0]}}, {}))
+
+
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_the_gradient_is_that_of_the_loss(n_classes: int) -> None:
     """Against differences, in weights and in the coordinates of the metric."""
-    made = cell(n_classes=n_classes)
+    made = weighted(cell(n_classes=n_classes))
     metric = Metric.of(made.x_train, n_classes, 0.1)
     rows = 1 if n_classes == 2 else n_classes
+    counts = made.weights_train.astype(np.float32)
 
     def loss(v: np.ndarray) -> float:
-        return loss_and_gradient(made.x_train, made.y_train, 0.1, metric.weights(v))[0]
+        weights = metric.weights(v)
+        return loss_and_gradient(made.x_train, made.y_train, 0.1, weights, counts)[0]
 
     def gradient(v: np.ndarray) -> np.ndarray:
-        found = loss_and_gradient(made.x_train, made.y_train, 0.1, metric.weights(v))[1]
+        weights = metric.weights(v)
+        found = loss_and_gradient(made.x_train, made.y_train, 0.1, weights, counts)[1]
         return metric.gradient(found)
 
     v = np.random.default_rng(1).normal(size=rows * 13)

@@ -66,3 +66,43 @@ def test_an_area_without_one_of_the_classes_is_not_a_number() -> None:
     """There is no pair to compare."""
     target = one_hot(np.zeros(3, dtype=np.int64), 2)
     assert np.isnan(metrics.auc(np.full((3, 2), 0.5), Truth(target=target)))
+
+
+@pytest.mark.parametrize("metric", metrics.MEASURES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_standard_error_is_the_spread_over_test_sets(
+    metric: metrics.Metric, weighted: bool
+) -> None:
+    """Over two thousand redrawn test sets of 400 examples, to a tenth."""
+    random = np.random.default_rng(3)
+    size, count = 20_000, 2000
+    weights = random.uniform(0.2, 2, size) if weighted else None
+    if metric == "rmse":
+        values, target = random.normal(size=size) ** 3, None
+        predicted = values + random.normal(size=size)
+    else:
+        values, predicted = None, random.dirichlet([2, 2, 1], size)
+        labels = (predicted.cumsum(axis=1) > random.random((size, 1))).argmax(axis=1)
+        target = one_hot(np.where(random.random(size) < 0.3, 0, labels), 3)
+
+    def part(rows: np.ndarray) -> tuple[np.ndarray, Truth]:
+        target_, values_, weights_ = (
+            None if a is None else a[rows] for a in (target, values, weights)
+        )
+        return predicted[rows], Truth(target_, values_, weights=weights_)
+
+    drawn = [part(random.integers(0, size, 400)) for _ in range(count)]
+    spread = np.std([metrics.MEASURES[metric](*one) for one in drawn])
+    told = np.mean([metrics.standard_error(metric, *one) for one in drawn])
+    assert told == pytest.approx(spread, rel=0.1)
+
+
+def test_a_standard_error_of_a_mean_is_the_textbooks() -> None:
+    """The standard deviation of the losses over the root of their number; unknown for one."""
+    predicted, values = np.array([1.0, 2.0, 0.0]), np.array([1.0, 2.0, 2.0])
+    expected = np.std([0, 0, 4], ddof=1) / np.sqrt(3) / (2 * np.sqrt(4 / 3))
+    truth = Truth(values=values)
+    assert metrics.standard_error("rmse", predicted, truth) == pytest.approx(expected)
+    one = Truth(values=values[:1])
+    assert np.isnan(metrics.standard_error("rmse", predicted[:1], one))
+    assert metrics.standard_error("rmse", values, truth) == 0

@@ -30,7 +30,8 @@ from takeoff import (
     wording,
 )
 from takeoff.facts import Results
-from takeoff.options import About, Asked, Options
+from takeoff.measures import Measure
+from takeoff.options import Asked, Options
 from takeoff.study import load_study
 
 REPORTS = Path(__file__).parents[1] / "reports"
@@ -39,7 +40,7 @@ LADDER = load_study(CONFIG).ladder()
 
 
 def weighed(results: Results, asked: Asked | None = None) -> Options:
-    about = {name: options.about(sheet) for name, sheet in results.sheets.items()}
+    about = {name: Measure.of(sheet) for name, sheet in results.sheets.items()}
     return options.weigh(results.runs, LADDER, about, asked or Asked())
 
 
@@ -140,11 +141,15 @@ def test_tables_are_written_and_read_back(tmp_path: Path) -> None:
 
 
 def test_auto_targets_lie_below_the_best_error() -> None:
-    """Targets of the config are taken as they are, the nearest first."""
+    """Above a known floor, since nothing gets below; those of the config are taken as they are."""
     found = results().options
     assert found is not None
     best = results().curves.query("dataset == 'spam' and m == 32000")["test_error"].min()
     targets = found.verdicts["datasets"]["spam"]["targets"]
+    above = best - 0.0412
+    assert targets == pytest.approx([best - share * above for share in (0.1, 0.25, 0.5)])
+    best = results().curves.query("dataset == 'fashion_mnist' and m == 32000")["test_error"].min()
+    targets = found.verdicts["datasets"]["fashion_mnist"]["targets"]
     assert targets == pytest.approx([0.9 * best, 0.75 * best, 0.5 * best])
     asked = weighed(synthetic_study.results(), Asked(targets=[0.01, 0.2]))
     assert asked.verdicts["datasets"]["spam"]["targets"] == [0.2, 0.01]
@@ -152,8 +157,7 @@ def test_auto_targets_lie_below_the_best_error() -> None:
 
 def test_no_target_below_a_known_floor_is_ever_reached() -> None:
     """Whatever the curve says, and the words say why."""
-    found = results().options
-    assert found is not None
+    found = weighed(synthetic_study.results(), Asked(targets=[0.03, 0.05]))
     spam = found.labels_needed.query("dataset == 'spam' and target < 0.0412")
     assert len(spam) == 6
     assert set(spam["verdict"]) == {"never"}
@@ -164,7 +168,7 @@ def test_losses_are_weighed_too() -> None:
     """Values above 1 are losses: no chance, no ceiling, steps as a share of what they are."""
     runs = synthetic_study.results().runs
     runs = runs.assign(test_error=10 * runs["test_error"])
-    about = {name: About(metric="log_loss") for name in ("fashion_mnist", "spam")}
+    about = {name: Measure(metric="log_loss") for name in ("fashion_mnist", "spam")}
     found = options.weigh(runs, LADDER, about, Asked())
     now = found.gains.groupby(["dataset", "learner"])["now"].first()
     value = found.label_values.set_index(["dataset", "learner"])["step"]
@@ -174,7 +178,7 @@ def test_losses_are_weighed_too() -> None:
 def test_repeats_may_be_missing_and_one_is_enough() -> None:
     """With gaps what is there is used; means alone are compared by the noise of the curves."""
     runs = synthetic_study.results().runs
-    spam = {"spam": About()}
+    spam = {"spam": Measure()}
     gaps = runs[~((runs["m"] == 32000) & (runs["repeat"] == 4))].query("dataset == 'spam'")
     assert set(options.weigh(gaps, LADDER, spam, Asked()).ranks["basis"]) == {"repeats"}
     single = runs.query("dataset == 'spam' and repeat == 0")
@@ -227,7 +231,7 @@ def test_labels_needed_in_words(case: str) -> None:
     """Each verdict in a cell: the number, and below it the interval or the reason."""
     known, expected = NEEDED[case]
     row = {"remark": "", "m": math.nan, "low": math.nan, "high": math.nan} | known
-    text, below = option_facts.needed_in_words(row, 32_000, "error_rate")
+    text, below = option_facts.needed_in_words(row, 32_000, Measure())
     assert (text.replace("\u00a0", " "), below) == expected
 
 
@@ -256,7 +260,7 @@ CONCLUSIONS: dict[str, tuple[dict[str, Any], str]] = {
         {"conclusion": "floor", "because": ["floor"],
          "levers": [lever("floor", "yes", floor="known", high=0.08)]},
         "It is the noise in the data. The error of the large network, 10.6%, is next to that of "
-        "the best possible decision: nothing whatever could remove more than 8.0% of it.",
+        "the best possible predictions: nothing whatever could remove more than 8.0% of it.",
     ),
     "labels": (
         {"conclusion": "levers", "because": ["labels"],
@@ -311,8 +315,10 @@ def test_every_conclusion_reads_as_a_sentence(case: str) -> None:
 
 def test_a_known_floor_is_told_with_its_error() -> None:
     """Exact, or as the bound that it is."""
-    for kind, words in (("known", "best possible decision, 4.12%: nothing"),
-                        ("bound", "decision, which is no lower than 4.12%: nothing")):  # fmt: skip
+    for kind, words in (
+        ("known", "best possible predictions, 4.12%: nothing"),
+        ("bound", "predictions, which is no lower than 4.12%: nothing"),
+    ):
         some = verdicts(conclusion="floor", because=["floor"],
                         levers=[lever("floor", "yes", floor=kind)])  # fmt: skip
         sheet = some.sheets["fashion_mnist"] | {"floor": 0.0412}
@@ -440,6 +446,20 @@ def test_what_a_label_has_to_be_worth_reads_as_a_sentence(case: str) -> None:
     assert said(some, "worth") == rate + "."
     costs = {"label": 0.05, "hour": None, "currency": "EUR"}
     assert said(replace(some, study={**some.study, "costs": costs}), "worth") == rate + price
+
+
+def test_a_log_loss_is_told_as_a_share_of_it() -> None:
+    """Nobody counts errors of a log-loss: labels buy a share of it."""
+    some = synthetic_study.mixed(datasets=["ad_click"], claims=[])
+    about = {"ad_click": Measure.of(some.sheets["ad_click"])}
+    weights = options.weigh(some.runs, LADDER, about, Asked())
+    text = said(replace(some, options=weights), "worth")
+    assert re.fullmatch(
+        r"With 1,000 more labels, the large network would lose 0\.\d+% of its log-loss "
+        r"\(0\.\d+% to 0\.\d+%\)\. So a hundredth of it less takes [\d,]+ "
+        r"\([\d,]+ to [\d,]+\) labels\.",
+        text,
+    ), text
 
 
 # The section in the paper

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from takeoff.networks import replicates
-from takeoff.networks.losses import CrossEntropy
+from takeoff.networks.losses import CrossEntropy, SquaredError
 from takeoff.networks.replicates import ReplicateAdamW, Shape
 
 SHAPE = Shape(5, (8, 6), 3)
@@ -102,6 +102,16 @@ def test_the_derivative_of_the_cross_entropy() -> None:
     wanted = logits.clone().requires_grad_()
     CrossEntropy.each(wanted, labels).sum().backward()
     torch.testing.assert_close(CrossEntropy.slope(logits, labels), wanted.grad)
+
+
+def test_the_derivative_of_the_squared_error() -> None:
+    """By the one output of each network."""
+    outputs, numbers = torch.randn(2, 1, 50), torch.randn(2, 50)
+    wanted = outputs.clone().requires_grad_()
+    losses = SquaredError.each(wanted, numbers)
+    torch.testing.assert_close(losses, (outputs[:, 0] - numbers) ** 2)
+    losses.sum().backward()
+    torch.testing.assert_close(SquaredError.slope(outputs, numbers), wanted.grad)
 
 
 @pytest.mark.parametrize("fused", [True, False])

@@ -7,11 +7,19 @@ import pytest
 import torch
 
 from takeoff.networks.rows import Rows, _even_step
+from takeoff.scaling import Scaling
 
 RANDOM = np.random.default_rng(0)
 STORED = RANDOM.integers(0, 256, (50, 7)).astype(np.uint8)
 EVEN = (np.arange(256) / 255).astype(np.float32)
 UNEVEN = np.log1p(np.arange(256)).astype(np.float32)
+
+
+def gathered(rows: Rows, wanted: torch.Tensor, scalings: list[Scaling]) -> torch.Tensor:
+    """What networks with these scalings get of the rows [R, B]."""
+    maps = [rows.map(scaling) for scaling in scalings]
+    offsets, factors = (torch.stack(parts)[:, None, :] for parts in zip(*maps, strict=True))
+    return rows.gather(wanted, offsets, factors)
 
 
 @pytest.mark.parametrize("levels", [EVEN, UNEVEN, -3 + 0.5 * EVEN], ids=["even", "log", "shifted"])
@@ -23,12 +31,10 @@ def test_a_batch_is_scaled_like_the_features(levels, resident: bool) -> None:
     wanted = torch.from_numpy(RANDOM.integers(0, 50, (3, 4)))
     centers = RANDOM.normal(size=(3, 7)).astype(np.float32)
     scales = [0.5, 1.0, 2.0]
-    scalings = [rows.scaling(*both) for both in zip(centers, scales, strict=True)]
-    found = rows.gather(
-        wanted,
-        torch.stack([scaling.offset for scaling in scalings])[:, None, :],
-        torch.tensor([scaling.factor for scaling in scalings])[:, None, None],
-    )
+    scalings = [
+        Scaling(center, np.float32(scale)) for center, scale in zip(centers, scales, strict=True)
+    ]
+    found = gathered(rows, wanted, scalings)
     features = levels[STORED[wanted.numpy()]]
     expected = (features - centers[:, None, :]) / np.array(scales)[:, None, None]
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-4, atol=2e-5)

@@ -53,6 +53,17 @@ def test_a_pilot_is_the_start_of_its_run(share: float, stable: int) -> None:
     assert events[-1] == "end" and not schedule.branches()
 
 
+def test_a_compared_pilot_waits_once() -> None:
+    """At an evaluation halfway to the cool-down, if there is one; waiting changes nothing else."""
+    plan = Plan(96, 4, 10, 3, 0.2)
+    for share, halfway in [(0.25, 12), (0.2, 8), (0.01, 0)]:
+        factors, events, _ = played(pilot_of(plan, share, compared=True), falling())
+        alone, others, _ = played(pilot_of(plan, share), falling())
+        waits = [4 * (place + 1) for place, event in enumerate(events) if event == "wait"]
+        assert waits == [halfway] * (halfway > 0)
+        assert factors == alone and len(events) == len(others)
+
+
 def test_a_run_goes_on_from_a_pilot_unless_it_would_have_ended_there() -> None:
     """Not from one that stopped early or diverged, nor from one that was as long as the run."""
     early, bad = [1.0] * 10, [math.nan] * 10

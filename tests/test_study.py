@@ -152,3 +152,11 @@ def test_values_can_not_be_changed_by_accident() -> None:
     with pytest.raises(ValueError, match="frozen"):
         study.seed = 3  # type: ignore[misc]
     assert isinstance(study, Study)
+
+
+def test_what_a_learner_learns_from_is_part_of_its_fit() -> None:
+    """Raw features by default; others only where the config says so, and by their name."""
+    study = load_study(laid_over(lecture(), {"learners": {"ridge": {"features": "hand_made"}}}))
+    assert study.learners["ridge"].training_part()["features"] == "hand_made"
+    assert study.curve_settings("spam", "svm_rbf")["fit"]["features"] == "raw"
+    assert "learners.ridge.features" in refused({"learners": {"ridge": {"features": "made"}}})

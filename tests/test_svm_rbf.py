@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from sklearn.metrics import pairwise
-from sklearn.svm import SVC
+from sklearn.svm import SVC, SVR
 
 from takeoff.learners import svm_rbf
-from takeoff.learners.svm_rbf import candidates, class_scores, rbf_kernel, training_kernel
+from takeoff.learners.svm_rbf import (
+    candidates,
+    class_scores,
+    fit_temperature,
+    rbf_kernel,
+    training_kernel,
+)
 from takeoff.training import Cell
 
 
@@ -43,6 +51,50 @@ def test_the_decisions_are_those_of_scikit_learn(
     assert candidate.n_params == pytest.approx(
         expected.support_vectors_.size + expected.dual_coef_.size, rel=0.02
     )
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_numbers_are_those_of_scikit_learn(weighted: bool) -> None:
+    """Its machine on standardised labels with its own kernel: the same numbers, in their unit."""
+    made = cell(2)
+    random = np.random.default_rng(1)
+    y = 300 + 20 * np.sin(made.x_train[:, 0]) + random.normal(size=len(made.x_train))
+    weights = random.uniform(0.1, 2, len(y)) if weighted else None
+    numbers = dataclasses.replace(
+        made, y_train=y, y_validation=y, n_classes=0, weights_train=weights
+    )
+    mean = np.average(y, weights=weights)
+    sd = np.sqrt(np.average((y - mean) ** 2, weights=weights))
+    for found in candidates(numbers, {"grid": {"C": [0.1, 1.0]}}, {}):
+        exact = SVR(C=found.settings["C"], gamma="scale", epsilon=0.1)
+        exact.fit(made.x_train.astype(np.float64), (y - mean) / sd, weights)
+        expected = mean + sd * exact.predict(made.x_validation.astype(np.float64))
+        np.testing.assert_allclose(found.validation, expected, atol=0.02 * sd)
+
+
+def test_rows_may_count_differently() -> None:
+    """As in scikit-learn, in the fit and in the temperature."""
+    made = cell(3)
+    weights = np.random.default_rng(2).exponential(size=(2, len(made.y_train)))
+    counted = dataclasses.replace(made, weights_train=weights[0], weights_validation=weights[1])
+    (found,) = candidates(counted, {"grid": {"C": [1.0]}}, {})
+    exact = SVC(C=1.0, gamma="scale").fit(made.x_train, made.y_train, weights[0])
+    decided = exact.decision_function(made.x_validation).argmax(axis=1)
+    assert (found.validation.argmax(axis=1) == decided).mean() > 0.98
+    scores = np.array([[2.0, 0.0], [2.0, 0.0]])
+    labels, three_to_one = np.array([0, 1]), np.array([3.0, 1.0])
+    temperature = fit_temperature(scores, labels, three_to_one)
+    assert temperature == pytest.approx(2 / np.log(3), rel=1e-3)
+
+
+def test_features_without_any_spread_are_no_failure() -> None:
+    """All rows alike: one prediction for all."""
+    x, y = np.zeros((20, 3), dtype=np.float32), np.repeat([0, 1], [5, 15])
+    for n_classes, labels in ((2, y), (0, y.astype(float))):
+        (found,) = candidates(Cell(x, labels, x, labels, n_classes, 0), {"grid": {"C": [1.0]}}, {})
+        assert (
+            np.isfinite(found.validation).all() and len(np.unique(found.validation[..., -1:])) == 1
+        )
 
 
 def test_ties_between_classes_are_settled_by_their_sums() -> None:

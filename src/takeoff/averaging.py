@@ -32,6 +32,8 @@ class Constants:
         caution: [4] what the last value gains from roughness, octaves beyond the backtests, the
             logarithm of the number of points, and roughness times octaves.
         rough_tail: What a weighting of the whole tail gains from roughness.
+        best_so_far: [2] what the last value, and a weighting of the whole tail, gain where a curve
+            holds the best error so far (`takeoff.evidence.is_best_so_far`).
         take_off: [4] log odds that a stuck learner begins to learn: constant, per octave, per unit
             of error, where the error is above one half.
         scale: [10] coefficients of `scale_features`.
@@ -44,6 +46,7 @@ class Constants:
     outlying: tuple[float, ...]
     caution: tuple[float, ...]
     rough_tail: float
+    best_so_far: tuple[float, ...]
     take_off: tuple[float, ...]
     scale: tuple[float, ...]
     probabilities: tuple[float, ...]
@@ -66,6 +69,7 @@ class Constants:
                 self.outlying,
                 self.caution,
                 [self.rough_tail],
+                self.best_so_far,
                 self.take_off,
             ]
         )
@@ -116,11 +120,13 @@ def score_features(evidence: Evidence) -> Floats:
     whole = np.array([1 - tail / TAILS[-1] for _, tail in MEMBERS])
     whole[[LAST, TAKES_OFF]] = 0.0
     tails = np.broadcast_to(rough * whole[None, :, None], (factors, count, 1))
+    luckiest = np.zeros((factors, count, 2))
+    luckiest[:, LAST, 0], luckiest[:, :, 1] = evidence.best_so_far, evidence.best_so_far * whole
     start = np.zeros((factors, count, 4))
     level = min(evidence.last, 1.0)
     start[:, TAKES_OFF, 0], start[:, TAKES_OFF, 1] = 1.0, far
     start[:, TAKES_OFF, 2], start[:, TAKES_OFF, 3] = level, float(level > 0.5)
-    return np.concatenate([*blocks, caution, tails, start], axis=2)
+    return np.concatenate([*blocks, caution, tails, luckiest, start], axis=2)
 
 
 def backtest_gain(evidence: Evidence) -> Floats:

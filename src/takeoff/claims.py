@@ -15,6 +15,15 @@ test, which needs no correction (Berger 1982). It is `refuted` if any part is; b
 many parts give many chances to err, every `p_against` is adjusted over the parts of its
 claim (Holm 1979). A part that the study can't speak about (one network only, a test error of
 zero) is `undecided`, with the reason in words.
+
+All repeats are tested on the same examples, so no repeat shows what the errors owe to these. Where
+the number of test examples T is known (`ClaimSettings.tests`), claims are about the population that
+they come from: the variance of every effect has a part added for the choice of the test set. For
+an error rate it is the binomial error * (1 - error) / T. For a difference of two it is the sum of
+both: right for learners whose mistakes have nothing in common, and on the wide side for others,
+as which mistakes they share is not in the runs. So it is for a relative change of one learner's
+error with m, by the delta method, and for the difference of two such changes. Without T, claims are
+about this test set.
 """
 
 from __future__ import annotations
@@ -34,6 +43,7 @@ from takeoff.intervals import (
     Estimate,
     Floats,
     Verdict,
+    binomial_variance,
     decide,
     holm,
     mean_of,
@@ -42,6 +52,7 @@ from takeoff.intervals import (
 
 REPEATS_NEEDED = 3
 LEARNERS_NEEDED = 3  # two learners can't tell a stable order from a lucky one
+REDRAWN = 200  # test sets, for their effect on rankings
 
 REDUCTION = "relative reduction of the test error per doubling of m"
 STEEPNESS = "difference of log2(test error) slopes per doubling of m"
@@ -62,6 +73,9 @@ class ClaimSettings:
         margin: Relative reduction of the test error per doubling below which a curve is flat.
         agreement_margin: Difference in Kendall tau below which rankings are equally stable.
         small_m: How many of the smallest m count as small, and of the largest as large.
+        tests: How many examples the one test set of each data set has, for claims about the
+            population (see the module's docstring). Data sets that aren't there are judged on their
+            test set; leave out those whose metric isn't an error rate.
     """
 
     level: float = 0.95
@@ -69,6 +83,22 @@ class ClaimSettings:
     margin: float = 0.05
     agreement_margin: float = 0.1
     small_m: int = 2
+    tests: Mapping[str, int] | None = None
+
+    def tests_of(self, dataset: str) -> int | None:
+        """The number of test examples, or None for claims about this test set.
+
+        Raises:
+            TakeoffError: It isn't positive.
+        """
+        tests = (self.tests or {}).get(dataset)
+        if tests is not None and not tests > 0:
+            raise TakeoffError(
+                f"{tests} test examples",
+                where=f"claims on {dataset}",
+                remedy="give the number of examples that errors are measured on, or leave it out",
+            )
+        return tests
 
 
 @dataclass(frozen=True)
@@ -183,7 +213,7 @@ def check(runs: pd.DataFrame, learners: Sequence[Learner], settings: ClaimSettin
     return Findings(
         last_doublings=_last_doublings(studied, settings),
         differences=_differences(parts["bigger_is_better"]),
-        agreement=_agreement(studied, settings.level),
+        agreement=_agreement(studied, settings),
         claims={"level": settings.level, "claims": claims},
     )
 
@@ -256,6 +286,33 @@ def last_doublings(curve: Curve, doublings: int) -> Doublings:
     return Doublings(from_m, to_m, slopes)
 
 
+def slope_noise(curve: Curve, moved: Doublings, tests: int | None) -> float:
+    """The standard deviation of a slope that comes from the test set; 0 without T.
+
+    By the delta method, as if the mistakes at both ends had nothing in common: an upper bound
+    for a learner that goes on failing on the same examples.
+    """
+    if tests is None or moved.from_m is None:
+        return 0.0
+    errors = curve.loc[[moved.from_m, moved.to_m]].mean(axis=1).to_numpy()
+    relative = binomial_variance(_rates(errors), tests) / errors**2
+    return math.sqrt(relative.sum()) / math.log(2) / math.log2(moved.to_m / moved.from_m)
+
+
+def _rates(errors: Floats) -> Floats:
+    """The errors, if they are error rates.
+
+    Raises:
+        TakeoffError: They are losses, of whose noise nothing is known.
+    """
+    if (errors > 1).any():
+        raise TakeoffError(
+            "the noise of a test set is only known for error rates, and an error is above 1",
+            remedy="leave out the number of tests of this data set",
+        )
+    return errors
+
+
 def relative_reduction(slope: float) -> float:
     """The share of the error that one doubling removes, from its log2 slope: 1 - 2 ** -slope."""
     return -math.expm1(-slope * math.log(2))
@@ -270,17 +327,17 @@ def ranking_agreement(errors: Floats) -> Floats:
     """Kendall's tau-b between the repeats' rankings of the learners (Kendall 1945).
 
     Args:
-        errors: [L, R] test errors of L learners in R repeats.
+        errors: [..., L, R] test errors of L learners in R repeats.
 
     Returns:
-        [R, R]; tau-b allows for ties. A repeat in which all learners tie ranks nothing, and
+        [..., R, R]; tau-b allows for ties. A repeat in which all learners tie ranks nothing, and
         agrees with no other: 0.
     """
-    first, second = np.triu_indices(len(errors), k=1)
-    order = np.sign(errors[first] - errors[second])
-    untied = np.abs(order).sum(axis=0)
-    scale = np.sqrt(np.outer(untied, untied))
-    concordance = order.T @ order
+    first, second = np.triu_indices(errors.shape[-2], k=1)
+    order = np.sign(errors[..., first, :] - errors[..., second, :])
+    untied = np.abs(order).sum(axis=-2)
+    scale = np.sqrt(untied[..., :, None] * untied[..., None, :])
+    concordance = np.swapaxes(order, -1, -2) @ order
     result: Floats = np.divide(concordance, scale, out=np.zeros_like(scale), where=scale > 0)
     return result
 
@@ -358,7 +415,17 @@ def unclear_when_small(data: DataSetCurves, settings: ClaimSettings) -> Iterator
         large = [kernels[m] for m in all_m[-settings.small_m :]]
         change = np.mean(large, axis=0) - np.mean(small, axis=0)
         step = one_swap(learners) / settings.small_m
-        yield _measured(part, mean_over_pairs(change, step), settings.level)
+        estimate = mean_over_pairs(change, step)
+        tests = settings.tests_of(data.name)
+        if tests is not None:
+            # The two ends get test sets of their own, which errs on the wide side.
+            rng, count = np.random.default_rng(0), settings.small_m
+            small_ones, large_ones = (
+                _agreement_elsewhere(_ranked(data, some), tests, rng)
+                for some in (all_m[:count], all_m[-count:])
+            )
+            estimate = _off_by(large_ones - small_ones, estimate)
+        yield _measured(part, estimate, settings.level)
 
 
 CLAIMS: dict[str, Callable[[DataSetCurves, ClaimSettings], Iterator[Part]]] = {
@@ -384,7 +451,9 @@ def _reduction_part(
     if moved.slopes is None:
         return replace(part, reason=moved.reason)
     on_log2 = replace(part, threshold=slope_of(settings.margin))
-    measured = _measured(on_log2, mean_of(moved.slopes), settings.level, claimed)
+    noise = slope_noise(data.curves[learner.name], moved, settings.tests_of(data.name))
+    slope = mean_of(moved.slopes).widened(noise)
+    measured = _measured(on_log2, slope, settings.level, claimed)
     names = ("effect", "low", "high")
     ends: dict[str, Any] = {n: relative_reduction(getattr(measured, n)) for n in names}
     return replace(measured, threshold=settings.margin, **ends)
@@ -409,8 +478,13 @@ def _difference_part(
     if shared.empty:
         return replace(part, reason="they have no m in common")
     m = int(shared.max())
-    difference = worse_curve.loc[m].to_numpy() - better_curve.loc[m].to_numpy()
-    return _measured(replace(part, m=m), mean_of(difference), settings.level)
+    errors = np.stack([worse_curve.loc[m], better_curve.loc[m]])
+    difference = mean_of(errors[0] - errors[1])
+    tests = settings.tests_of(data.name)
+    if tests is not None:
+        variance = binomial_variance(_rates(errors.mean(axis=1)), tests).sum()
+        difference = difference.widened(math.sqrt(variance))
+    return _measured(replace(part, m=m), difference, settings.level)
 
 
 def _steeper_part(
@@ -425,7 +499,10 @@ def _steeper_part(
     part = replace(part, m=large.to_m)
     if large.slopes is None or small.slopes is None:
         return replace(part, reason=large.reason or small.reason)
-    return _measured(part, mean_of(large.slopes - small.slopes), settings.level)
+    tests = settings.tests_of(data.name)
+    noise = [slope_noise(c, d, tests) for c, d in zip(curves, (large, small), strict=True)]
+    difference = mean_of(large.slopes - small.slopes).widened(math.hypot(*noise))
+    return _measured(part, difference, settings.level)
 
 
 def _agreements(data: DataSetCurves) -> tuple[dict[int, Floats], int]:
@@ -440,6 +517,38 @@ def _agreements(data: DataSetCurves) -> tuple[dict[int, Floats], int]:
         return {}, len(ranked)
     errors = np.stack([curve.to_numpy() for curve in ranked])
     return {m: ranking_agreement(errors[:, i]) for i, m in enumerate(all_m)}, len(ranked)
+
+
+def _ranked(data: DataSetCurves, m: Sequence[int]) -> Floats:
+    """Errors [L, M, R] at some m, of the learners that were measured at every m."""
+    all_m = {m for curve in data.curves.values() for m in curve.index}
+    ranked = [curve for curve in data.curves.values() if len(curve) == len(all_m)]
+    return np.stack([curve.loc[list(m)].to_numpy() for curve in ranked])
+
+
+def _agreement_elsewhere(errors: Floats, tests: int, rng: np.random.Generator) -> Floats:
+    """Mean agreement between repeats over some m, as other test sets might have it: [REDRAWN].
+
+    A test set moves all repeats of a learner alike, by its binomial noise. That is drawn again and
+    added (a parametric bootstrap): on top of the noise that the errors have already, so this tells
+    how far the agreement is from what it would be without the first.
+
+    Args:
+        errors: [L, M, R].
+        tests: T.
+    """
+    mean = _rates(errors.mean(axis=2, keepdims=True))
+    size = np.sqrt(binomial_variance(mean, tests))
+    moved = errors + size * rng.standard_normal((REDRAWN, len(errors), 1, 1))
+    kernels = ranking_agreement(np.moveaxis(moved, 1, 2))
+    repeats = errors.shape[2]
+    pairs = kernels.sum(axis=(2, 3)) - np.trace(kernels, axis1=2, axis2=3)
+    return np.asarray(pairs.mean(axis=1) / (repeats * (repeats - 1)))
+
+
+def _off_by(elsewhere: Floats, here: Estimate) -> Estimate:
+    """An agreement, or a change of it, widened by the root mean square of what a test set does."""
+    return here.widened(float(np.sqrt(np.mean((elsewhere - here.value) ** 2))))
 
 
 # The decisions
@@ -528,13 +637,18 @@ def _differences(parts: Sequence[Part]) -> pd.DataFrame:
     return table.astype({"m": "Int64"} | dict.fromkeys(measures, float))
 
 
-def _agreement(studied: Sequence[DataSetCurves], level: float) -> pd.DataFrame:
+def _agreement(studied: Sequence[DataSetCurves], settings: ClaimSettings) -> pd.DataFrame:
     rows = []
     for data in studied:
         kernels, learners = _agreements(data)
+        tests = settings.tests_of(data.name)
         for m, kernel in kernels.items():
             estimate = mean_over_pairs(kernel, one_swap(learners))
-            low, high = np.clip(estimate.interval(level), -1, 1)
+            if tests is not None:
+                rng = np.random.default_rng(0)
+                elsewhere = _agreement_elsewhere(_ranked(data, [m]), tests, rng)
+                estimate = _off_by(elsewhere, estimate)
+            low, high = np.clip(estimate.interval(settings.level), -1, 1)
             rows.append((data.name, m, learners, estimate.value, low, high))
     names = ["dataset", "m", "learners", "agreement", "low", "high"]
     return pd.DataFrame(rows, columns=names)

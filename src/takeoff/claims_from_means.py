@@ -23,7 +23,7 @@ from takeoff.claims import ClaimSettings, DataSetCurves, Findings, Learner, Part
 from takeoff.decisions import Measured, measured
 from takeoff.fits import error_tables
 from takeoff.given import has_whole_repeats, spread_known
-from takeoff.intervals import Estimate, holm
+from takeoff.intervals import KNOWN, Estimate, holm
 
 NO_SPREAD = "neither repeats nor standard errors say how far chance reaches"
 NO_REPEATS = "how stable an order is shows only between repeats that all learners share"
@@ -216,7 +216,7 @@ def _steeper(data: Means, larger: str, smaller: str, settings: ClaimSettings) ->
     steep, flat = (_slope(curve, shared[start], shared[-1]) for curve in (first, second))
     if steep is None or flat is None:
         return replace(part, reason="a test error of zero has no relative reduction")
-    estimate = Estimate(steep[0] - flat[0], math.hypot(steep[1], flat[1]), decisions.KNOWN)
+    estimate = Estimate(steep[0] - flat[0], math.hypot(steep[1], flat[1]), KNOWN)
     return _with(part, estimate, settings.level)
 
 

@@ -169,6 +169,7 @@ def check_claims(chosen: argparse.Namespace) -> None:
 def weigh_options(chosen: argparse.Namespace) -> None:
     """Decide what more labels would bring, and what holds the error back."""
     from takeoff import options
+    from takeoff.measures import Measure
     from takeoff.runs import read_runs
 
     settings = chosen.settings
@@ -176,7 +177,7 @@ def weigh_options(chosen: argparse.Namespace) -> None:
     found = options.weigh(
         read_runs(chosen.runs, settings["design"]),
         settings["learners"],
-        {name: options.about(sheet) for name, sheet in sheets.items()},
+        {name: Measure.of(sheet) for name, sheet in sheets.items()},
         options.Asked(**settings["asked"]),
         settings["feature_pairs"],
     )

@@ -34,6 +34,7 @@ POINTS_NEEDED = 5
 FIRST_ORIGIN = 5  # points before the first backtest, where there are enough of them
 ORIGINS = 9
 PAIRS = 6  # backtests that count for one factor
+RECENT = 20  # points in which a repeated error is looked for
 SMALLEST = 1e-12  # an error that is told from zero
 
 
@@ -172,6 +173,7 @@ class Evidence:
         rough: Share of all ups and downs that goes up, in [0, 1].
         points: P.
         stuck: The last errors are exactly equal.
+        best_so_far: See `is_best_so_far`.
         statuses: Of the fits to the whole curve, by family.
     """
 
@@ -184,6 +186,7 @@ class Evidence:
     rough: float
     points: int
     stuck: bool
+    best_so_far: bool
     statuses: Mapping[str, str]
 
 
@@ -226,6 +229,7 @@ def gather(curve: Curve, factors: Floats) -> Evidence:
         float(up / (up + down)) if up + down > 0 else 0.0,
         len(curve.m),
         stuck,
+        is_best_so_far(curve),
         statuses,
     )
 
@@ -248,6 +252,18 @@ def is_stuck(curve: Curve) -> bool:
     tail = curve.error[-POINTS_NEEDED:]
     constant = float(np.ptp(tail)) <= 1e-3 * curve.last
     return len(tail) == POINTS_NEEDED and constant and curve.last > 0.02
+
+
+def is_best_so_far(curve: Curve) -> bool:
+    """Whether the errors look like the best so far, rather than each m's own.
+
+    They never rise, and some are exactly repeated: that is what is left of a measurement that was
+    no better than one before. Such a curve hides its noise, and ends in its luckiest point: what
+    comes next is more likely above it than below.
+    """
+    moves = np.diff(curve.error[-RECENT:])
+    enough = len(curve.m) >= POINTS_NEEDED and not is_stuck(curve)
+    return bool(enough and (np.diff(curve.error) <= 0).all() and (moves == 0).any())
 
 
 def _origins(points: int) -> NDArray[np.intp]:

@@ -230,7 +230,7 @@ def _gap(
     """A difference of two errors of one data set; of shares in percentage points."""
     unit = "share (shown in points)" if measure.is_share else measure.suffix or "unit of the label"
     near = (lambda gap: gap) if measure.is_share else None
-    found = _fact(fact_id, value, measure.write_gap, unit, source, ends, near)  # type: ignore[arg-type]
+    found = _fact(fact_id, value, measure.write_gap, unit, source, ends, near)
     return replace(found, suffix=measure.gap_suffix)
 
 
@@ -351,11 +351,9 @@ def _best_possible(results: Results) -> Iterator[Fact]:
         source = f"data/{name}.json"
         if measure.chance is not None:
             yield _error(f"{name}.chance", measure.chance, measure, (source, "chance"))
-        if measure.floor is None:
-            continue
-        # The older id is that of templates which were written when every measure was a share.
-        for key in ("floor", "bayes_error"):
-            yield _error(f"{name}.{key}", measure.floor, measure, (source, "floor"))
+        # The second id is the older one, of the time when every measure was a share.
+        for key in ("floor", "bayes_error") if measure.floor is not None else ():
+            yield _error(f"{name}.{key}", measure.floor or 0.0, measure, (source, "floor"))
         for key, value in results.sheets[name].get("floors", {}).items():
             if key != "balanced_error":  # see `Measure.of`
                 yield _known_floor(f"{name}.floors.{key}", key, value, measure, source)
@@ -408,7 +406,7 @@ def _chosen(results: Results) -> Iterator[Fact]:
 def _errors(results: Results) -> Iterator[Fact]:
     for (dataset, learner), curve in results.curves.groupby(["dataset", "learner"], sort=True):
         name, file = f"{dataset}.{learner}", f"runs/{dataset}/{learner}.csv"
-        measure = results.measures[dataset]
+        measure = results.measures[str(dataset)]
         for _, row in curve.iterrows():
             yield from _mean(f"{name}.%s.{row['m']}", row, measure, file)
         last = curve.sort_values("m").iloc[-1]
@@ -473,7 +471,7 @@ def _fits(results: Results) -> Iterator[Fact]:
 def _forecasts(results: Results) -> Iterator[Fact]:
     """Expected errors at multiples of each curve's own largest m."""
     for (dataset, learner), rows in results.forecast.groupby(["dataset", "learner"], sort=True):
-        multiples, measure = rows["m"] / rows["m"].min(), results.measures[dataset]
+        multiples, measure = rows["m"] / rows["m"].min(), results.measures[str(dataset)]
         for word, multiple in AHEAD.items():
             row = rows[np.isclose(multiples, multiple)].iloc[0]
             name = f"{dataset}.{learner}.{word}"
@@ -575,6 +573,13 @@ def is_steepness(part: Mapping[str, Any]) -> bool:
     return "slopes" in part["unit"]
 
 
+def _slope_decimals(ends: tuple[Any, Any]) -> int:
+    """Enough to tell the ends apart: near its floor, the slopes of a log-loss are tiny."""
+    low, high = (_number(end) for end in ends)
+    width = 0.0 if low is None or high is None else high - low
+    return max(wording.significant(width, 1, most=4), 2)
+
+
 def is_difference(part: Mapping[str, Any]) -> bool:
     """Whether a part's effect is a difference of two errors of its data set."""
     return bool(part["unit"] == claims.TEST_ERROR)
@@ -590,7 +595,8 @@ def _part(name: str, part: Mapping[str, Any], measure: Measure, file: str) -> It
         gap = _gap(name, value, measure, source, ends)
         yield replace(gap, suffix="points") if measure.is_share else gap
     else:
-        yield _decimal(name, value, part["unit"], source, ends)
+        decimals = _slope_decimals(ends) if is_steepness(part) else 2
+        yield _decimal(name, value, part["unit"], source, ends, decimals)
     for p in ("p_for", "p_against"):
         value = math.nan if part[p] is None else part[p]
         yield _fact(f"{name}.{p}", value, wording.p_value, "p-value", source)

@@ -41,6 +41,7 @@ TICK_STEPS: Sequence[Sequence[float]] = (  # from sparse to dense, within a deca
     (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8),
 )
 NEAR = 4  # a floor further below all errors than this factor would squeeze the curves
+TALLEST = 9.2  # inches that a page has room for beside a caption
 AXIS_WIDTH = 32  # characters of tick labels along the x axis of a small panel
 ASIDE = 1.14  # between two intervals at the same m, as a factor of m
 GAIN_MARKERS = ("o", "s", "D", "^", "v", "P")  # one for each multiple of the labels
@@ -259,7 +260,7 @@ def last_doublings(
         ax.annotate(f"margin {plain_percent(margin)}", (100 * margin, 1), (3, 1),
                     xycoords=("data", "axes fraction"), textcoords="offset points",
                     fontsize=7.5)  # fmt: skip
-        ax.set_xlabel(axis_label(f"{measures[dataset].name} removed per doubling of m", ""))
+        ax.set_xlabel(f"{measures[dataset].name} removed\nper doubling of m")
         _value_axis(ax, "%")
         ax.set_title(clean(titles[dataset]), pad=14)
     _row_labels(axes, [clean(learner["label"]) for learner in learners])
@@ -402,8 +403,7 @@ def _panels(
     """One panel per data set, two in a row."""
     columns = min(2, max(len(titles), 1))
     rows = math.ceil(len(titles) / columns) or 1
-    if rows > 2:  # a page has to hold them
-        height = min(height, 2.3)
+    height = min(height, TALLEST / rows - 0.35)
     width = 7.1 if columns > 1 else 4.9 + share_y
     size = (width, rows * (height + 0.35) + 0.2 * legend_rows)
     figure = Figure(figsize=size)
@@ -554,9 +554,11 @@ def _label_errors(
 
 def _value_axis(ax: Axes, sign: str = "") -> None:
     """A linear x axis with as many ticks as there is room for; `sign` follows every number."""
+    low, high = ax.get_xlim()
     for most in (5, 4, 3, 2):
         locator = MaxNLocator(most, steps=[1, 2, 5, 10])
-        labels = [f"{_signed(x)}{sign}" for x in locator.tick_values(*ax.get_xlim())]
+        ticks = locator.tick_values(low, high)
+        labels = [f"{_signed(x)}{sign}" for x in ticks if low <= x <= high]
         if len("  ".join(labels)) <= AXIS_WIDTH:
             break
     ax.xaxis.set_major_locator(locator)

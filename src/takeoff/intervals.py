@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ Verdict = Literal["supported", "refuted", "undecided"]
 
 # Differences of equal decimal numbers differ in the last bits; below this they are equal.
 ROUNDING = 1e-12
+KNOWN = 10**6  # degrees of freedom of a standard error that was not estimated
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,44 @@ class Estimate:
     def p_below(self, threshold: float) -> float:
         """One-sided p-value against "the true value is at least `threshold`"."""
         return Estimate(-self.value, self.se, self.df).p_above(-threshold)
+
+    def widened(self, known: float) -> Estimate:
+        """With an independent part of its error added, whose standard deviation is known."""
+        if known == 0:
+            return self
+        se, df = with_known(np.array(self.se), np.array(self.df), np.array(known))
+        return replace(self, se=float(se), df=int(df))
+
+
+def with_known(se: Floats, df: Floats, known: Floats) -> tuple[Floats, Floats]:
+    """Standard errors with a known part added, and their degrees of freedom (Welch 1947).
+
+    Args:
+        se, df: Of any shape, the estimated standard errors.
+        known: Of the same shape, standard deviations that are known.
+    """
+    both = np.hypot(se, known)
+    share = np.divide(se, both, out=np.zeros_like(both), where=both > 0)
+    return both, np.minimum(df / np.maximum(share, 1e-3) ** 4, KNOWN)
+
+
+def binomial_variance(error: ArrayLike, tests: float) -> Floats:
+    """The variance of error rates that comes from which T examples they were tested on.
+
+    Binomial: error * (1 - error) / T (Dietterich 1998). It holds for one trained model, and is an
+    upper bound for the mean over several that were trained on different examples: what a test
+    example adds is then the share of them that fail on it, which varies less than 0 and 1 do. It is
+    an upper bound, too, where the posterior is known and P(class | example) is averaged instead of
+    zeros and ones.
+
+    A rate of 0 or 1 is taken to be one example off: no test set shows that its noise is zero.
+
+    Args:
+        error: Of any shape, in [0, 1].
+        tests: T, positive.
+    """
+    rate = np.clip(np.asarray(error, dtype=float), 1 / (tests + 1), tests / (tests + 1))
+    return np.asarray(rate * (1 - rate) / tests)
 
 
 def mean_of(samples: ArrayLike) -> Estimate:

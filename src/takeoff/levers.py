@@ -29,9 +29,9 @@ from typing import Literal
 import numpy as np
 
 from takeoff.claims import REPEATS_NEEDED
-from takeoff.decisions import ESTIMATED, KNOWN, Gain, Measured, floor_of, gain_of
+from takeoff.decisions import ESTIMATED, Gain, Measured, floor_of, gain_of
 from takeoff.evidence import POINTS_NEEDED
-from takeoff.intervals import Estimate, mean_of
+from takeoff.intervals import KNOWN, Estimate, mean_of
 
 LABELS = 4.0  # times the labels: what the first lever asks about
 Kind = Literal["labels", "network", "features", "floor"]

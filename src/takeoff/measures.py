@@ -46,7 +46,7 @@ class Measure:
         metric: See `takeoff.metrics`.
         unit: Of the label in regression, as readers see it; or one of a log-loss that is not in
             nats. May be empty.
-        floor: The error of the best possible predictions; None where it is not known.
+        floor: The error of the best possible predictions; None where it is not known, or zero.
         floor_is_bound: Whether the best possible error may be larger than `floor`.
         chance: The error of the best constant prediction; None where it is not known.
         decimals: Of an error that isn't a share.
@@ -70,7 +70,7 @@ class Measure:
         metric = sheet.get("metric", "error_rate")
         # The posterior's decisions have the lowest error rate, but not the lowest balanced error.
         unsure = metric == "balanced_error" and not sheet.get("given")
-        floor = None if unsure else sheet.get("floor")
+        floor = None if unsure else sheet.get("floor") or None  # all errors lie above zero
         return cls(
             metric=metric,
             unit="" if metric in SHARES else wording.clean(sheet.get("unit", "")),
@@ -100,6 +100,11 @@ class Measure:
     @property
     def plural(self) -> str:
         return NAMES[self.metric][1]
+
+    @property
+    def mean(self) -> str:
+        """Of several repeats."""
+        return f"{'average' if 'mean' in self.name else 'mean'} {self.name}"
 
     @property
     def meaning(self) -> str:

@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from takeoff import wording
 from takeoff.decisions import FARTHEST
 from takeoff.facts import Fact
 from takeoff.levers import LABELS
-from takeoff.options import BELOW_BEST, BEST_POSSIBLE, PER_CASES, RATES
+from takeoff.options import BELOW_BEST, BEST_POSSIBLE, LOSS_STEP, PER_CASES
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from takeoff.facts import Results
+    from takeoff.measures import Measure
     from takeoff.options import Options
 
 Ends = tuple[Any, Any]
 Source = tuple[str, str]
+Measures = Mapping[str, "Measure"]
 NONE: Ends = (None, None)
 
 
@@ -31,15 +34,15 @@ def build(results: Results) -> Iterator[Fact]:
     options = results.options
     if options is None:
         return
-    costs = results.study.get("costs") or {}
+    costs, measures = results.study.get("costs") or {}, results.measures
     yield from _asked(options, costs)
     for dataset, verdict in options.verdicts["datasets"].items():
-        yield from _verdict(dataset, verdict)
-    yield from _labels_needed(options)
-    yield from _gains(options, costs)
-    yield from _ranks(options)
+        yield from _verdict(dataset, verdict, measures[dataset])
+    yield from _labels_needed(options, measures)
+    yield from _gains(options, measures, costs)
+    yield from _ranks(options, measures)
     yield from _crossings(options)
-    yield from _values(options, costs)
+    yield from _values(options, measures, costs)
     yield from _price_of_the_step(results, costs)
 
 
@@ -78,18 +81,14 @@ def about(m: float) -> str:
     return wording.count(round(m, min(digits, 0)))
 
 
-def error(metric: str, near: float) -> Callable[[float], str]:
-    """How an error is written: a rate as a percentage, anything else with three digits.
+def error(measure: Measure, near: float) -> Callable[[float], str]:
+    """How an error is written, without its unit.
 
     Args:
-        metric: What it measures.
+        measure: What the data set is judged by.
         near: An error whose decimals the others get too.
     """
-    if metric in RATES:
-        decimals = wording.percent_decimals(near)
-        return lambda value: wording.percent(min(max(value, 0.0), 1.0), decimals)
-    decimals = wording.significant(near, 3, most=4)
-    return lambda value: wording.decimal(value, decimals)
+    return lambda value: measure.write(measure.cut(value), near)
 
 
 def share(value: float) -> str:
@@ -113,6 +112,11 @@ def about_money(currency: str) -> Callable[[float], str]:
 
 def _few_digits(value: float) -> str:
     return wording.decimal(value, wording.significant(value, 2, most=3))
+
+
+def _small_share(value: float) -> str:
+    """A share that may be far below a hundredth."""
+    return wording.percent(value, wording.significant(100 * value, 2, most=4))
 
 
 def _times(factor: float) -> str:
@@ -144,11 +148,12 @@ def _asked(options: Options, costs: Mapping[str, Any]) -> Iterator[Fact]:
         yield fact("cost.hour", costs["hour"], text, costs["currency"], (config, "costs.hour"))
 
 
-def _verdict(dataset: str, verdict: Mapping[str, Any]) -> Iterator[Fact]:
+def _verdict(dataset: str, verdict: Mapping[str, Any], measure: Measure) -> Iterator[Fact]:
     file = "decisions/verdicts.json"
     for i, target in enumerate(verdict["targets"]):
-        write = error(verdict["metric"], target)
-        yield fact(f"{dataset}.target.{i}", target, write, "error", (file, f"{dataset}: targets"))
+        write = error(measure, target)
+        known = fact(f"{dataset}.target.{i}", target, write, "error", (file, f"{dataset}: targets"))
+        yield replace(known, suffix=measure.suffix)
     for lever in verdict["levers"]:
         name, source = f"{dataset}.lever.{lever['kind']}", (file, f"{dataset}: {lever['kind']}")
         yield fact(name, lever["removes"], share, "share", source, (lever["low"], lever["high"]))
@@ -159,9 +164,8 @@ def _verdict(dataset: str, verdict: Mapping[str, Any]) -> Iterator[Fact]:
 # The tables
 
 
-def _labels_needed(options: Options) -> Iterator[Fact]:
+def _labels_needed(options: Options, measures: Measures) -> Iterator[Fact]:
     places: dict[tuple[str, str], int] = {}
-    metrics = {name: one["metric"] for name, one in options.verdicts["datasets"].items()}
     last = {
         (row["dataset"], row["learner"]): row["m"] for _, row in options.label_values.iterrows()
     }
@@ -169,7 +173,7 @@ def _labels_needed(options: Options) -> Iterator[Fact]:
         curve = (row["dataset"], row["learner"])
         i = places[curve] = places.get(curve, -1) + 1
         name = f"{row['dataset']}.{row['learner']}.labels_for.{i}"
-        text, interval = needed_in_words(row, last[curve], metrics[row["dataset"]])
+        text, interval = needed_in_words(row, last[curve], measures[row["dataset"]])
         m, low, high = (None if missing(row[key]) else row[key] for key in ("m", "low", "high"))
         select = f"{row['dataset']}, {row['learner']}, target = {row['target']:.6g}"
         source = {"file": "decisions/labels_needed.csv", "select": select}
@@ -177,14 +181,14 @@ def _labels_needed(options: Options) -> Iterator[Fact]:
 
 
 def needed_in_words(
-    row: Mapping[str, Any] | pd.Series[Any], last_m: float, metric: str
+    row: Mapping[str, Any] | pd.Series[Any], last_m: float, measure: Measure
 ) -> tuple[str, str | None]:
     """The number of labels that a target needs, and what is said below it."""
     end = about(FARTHEST * last_m)
     if row["verdict"] == "never":
         if row["remark"] == BEST_POSSIBLE:
             return "never", "below the best possible"
-        write = error(metric, row["floor"])
+        write = error(measure, row["floor"])
         ends = wording.between(write(row["floor_low"]), write(row["floor_high"]))
         return "never", f"ends at {ends}"
     if row["verdict"] == "not stated":
@@ -199,13 +203,13 @@ def needed_in_words(
     return f"{sign}{about(row['m'])}", wording.between(low, high)
 
 
-def _gains(options: Options, costs: Mapping[str, Any]) -> Iterator[Fact]:
+def _gains(options: Options, measures: Measures, costs: Mapping[str, Any]) -> Iterator[Fact]:
     factors = options.verdicts["factors"]
     for _, row in options.gains.iterrows():
         name = f"{row['dataset']}.{row['learner']}.gain.{factors.index(row['factor'])}"
         select = f"{row['dataset']}, {row['learner']}, factor = {row['factor']:g}"
         source, ends = ("decisions/gains.csv", select), (row["low"], row["high"])
-        write = error(row["metric"], row["now"])
+        write = error(measures[row["dataset"]], row["now"])
         yield fact(f"{name}.error", row["error"], write, "error", source, ends)
         ends = (row["relative_low"], row["relative_high"])
         yield fact(f"{name}.relative", row["relative"], share, "share", source, ends)
@@ -216,8 +220,7 @@ def _gains(options: Options, costs: Mapping[str, Any]) -> Iterator[Fact]:
             yield fact(f"{name}.price", price, money(unit), unit, source)
 
 
-def _ranks(options: Options) -> Iterator[Fact]:
-    metrics = {name: one["metric"] for name, one in options.verdicts["datasets"].items()}
+def _ranks(options: Options, measures: Measures) -> Iterator[Fact]:
     for (dataset, position), rows in options.ranks.groupby(["dataset", "position"], sort=False):
         source = ("decisions/ranks.csv", f"{dataset}, {position}")
         m = rows["m"].iloc[0]
@@ -228,8 +231,10 @@ def _ranks(options: Options) -> Iterator[Fact]:
             text = str(low) if low == high else wording.between(str(low), str(high))
             where = {"file": source[0], "select": f"{source[1]}, {row['learner']}"}
             yield Fact(name, low, low, high, "rank", text, None, where)
-            write = error(metrics[str(dataset)], row["error"])
-            yield fact(f"{name}.error", row["error"], write, "error", source)
+            measure = measures[str(dataset)]
+            write = error(measure, row["error"])
+            known = fact(f"{name}.error", row["error"], write, "error", source)
+            yield replace(known, suffix=measure.suffix)
             yield fact(f"{name}.p_best", row["p_best"], _probability, "probability", source)
 
 
@@ -250,16 +255,18 @@ def _crossings(options: Options) -> Iterator[Fact]:
         yield fact(name, row["m"], about, "count", source, ends)
 
 
-def _values(options: Options, costs: Mapping[str, Any]) -> Iterator[Fact]:
-    metrics = {name: one["metric"] for name, one in options.verdicts["datasets"].items()}
+def _values(options: Options, measures: Measures, costs: Mapping[str, Any]) -> Iterator[Fact]:
     for _, row in options.label_values.iterrows():
         name = f"{row['dataset']}.{row['learner']}.label"
         source = ("decisions/label_values.csv", f"{row['dataset']}, {row['learner']}")
-        scale = PER_CASES if metrics[row["dataset"]] in RATES else 1
+        if measures[row["dataset"]].is_share:
+            unit, write, scale = "errors", _few_digits, float(PER_CASES)
+        else:  # a step is LOSS_STEP of the error, so that this is a share of it
+            unit, write, scale = "share", _small_share, LOSS_STEP / row["step"]
         avoids = [scale * row[key] for key in ("avoids", "low", "high")]
         yield fact(f"{name}.lot", row["lot"], wording.count, "count", source)
-        yield fact(f"{name}.avoids", avoids[0], _few_digits, "error", source, (*avoids[1:],))
-        yield fact(f"{name}.avoids_at_most", avoids[2], _few_digits, "error", source)
+        yield fact(f"{name}.avoids", avoids[0], write, unit, source, (avoids[1], avoids[2]))
+        yield fact(f"{name}.avoids_at_most", avoids[2], write, unit, source)
         ends = (row["cost_low"], row["cost_high"])
         yield fact(f"{name}.cost", row["cost"], about, "count", source, ends)
         yield fact(f"{name}.cost_at_least", row["cost_low"], about, "count", source)

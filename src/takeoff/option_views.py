@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from takeoff import levers, wording
 from takeoff.option_facts import missing
-from takeoff.options import RATES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +88,6 @@ class OptionsView:
     """
 
     dataset: DatasetView
-    metric: str
     is_rate: bool
     best: LearnerView
     best_network: LearnerView | None
@@ -145,8 +143,7 @@ def _of_dataset(
     crossings = _crossings(tables["crossings"], positions, dataset, learners)
     return OptionsView(
         dataset=dataset,
-        metric=verdict["metric"],
-        is_rate=verdict["metric"] in RATES,
+        is_rate=dataset.measure.is_share,
         best=best,
         best_network=network,
         spoken_of=[best, network] if network is not None and network is not best else [best],

@@ -22,9 +22,11 @@ from takeoff.decisions import Measured, measured
 from takeoff.errors import TakeoffError
 from takeoff.files import read_csv, read_json, write_csv, write_json
 from takeoff.levers import Named
+from takeoff.measures import Measure
 
-BELOW_BEST = (0.1, 0.25, 0.5)  # the targets that "auto" asks for: this share below the best error
-RATES = ("error_rate", "balanced_error")  # metrics within [0, 1]; the others are losses
+# The targets that "auto" asks for: the best error without these shares of it, or of what lies above
+# the floor where that is known, since nothing gets below it.
+BELOW_BEST = (0.1, 0.25, 0.5)
 PER_CASES = 1000  # an error rate is lowered by one error in so many cases
 LOSS_STEP = 0.01  # a loss is lowered by this share of what it is
 BEST_POSSIBLE = "the best possible decision has a larger error"
@@ -51,26 +53,6 @@ class Asked:
     doublings: float = 2.0
     plateau_margin: float = 0.05
     level: float = decisions.LEVEL
-
-
-@dataclass(frozen=True)
-class About:
-    """What is known of a data set beside its curves.
-
-    Attributes:
-        metric: What `test_error` measures.
-        floor: The error of the best possible decision, or None; `is_bound`: a lower bound of it.
-        chance: The error of guessing, or None.
-    """
-
-    metric: str = "error_rate"
-    floor: float | None = None
-    is_bound: bool = False
-    chance: float | None = None
-
-    @property
-    def is_rate(self) -> bool:
-        return self.metric in RATES
 
 
 @dataclass(frozen=True)
@@ -119,25 +101,13 @@ def read(folder: Path) -> Options:
     return Options(**tables, verdicts=read_json(folder / "verdicts.json"))
 
 
-def about(sheet: Mapping[str, Any]) -> About:
-    """What the sheet of a data set says; see `Dataset.sheet`."""
-    metric = sheet.get("metric", "error_rate")
-    return About(
-        metric=metric,
-        # The posterior's decisions have the lowest error rate, but not the lowest balanced error.
-        floor=None if metric == "balanced_error" else sheet.get("floor"),
-        is_bound=bool(sheet.get("floor_is_bound")),
-        chance=sheet.get("chance"),
-    )
-
-
-def curves_of(runs: pd.DataFrame, known: About) -> dict[str, Measured]:
+def curves_of(runs: pd.DataFrame, known: Measure) -> dict[str, Measured]:
     """The curves of one data set, by learner.
 
     Args:
         runs: learner, m, repeat, test_error; where there is a column stderr, a row per m. Repeats
             with the same name are aligned, and may be missing.
-        known: Of the data set.
+        known: What the data set is judged by.
     """
     repeats = runs["repeat"].unique()
     return {
@@ -146,12 +116,12 @@ def curves_of(runs: pd.DataFrame, known: About) -> dict[str, Measured]:
     }
 
 
-def _curve(rows: pd.DataFrame, repeats: Any, known: About) -> Measured:
+def _curve(rows: pd.DataFrame, repeats: Any, known: Measure) -> Measured:
     names = f"{rows['learner'].iloc[0]} on {rows['dataset'].iloc[0]}"
     how: dict[str, Any] = {
         "floor": known.floor,
         "chance": known.chance,
-        "kind": "error" if known.is_rate else "loss",
+        "kind": "error" if known.is_share else "loss",
         "where": f"curve of {names}",
     }
     if len(repeats) == 1:
@@ -163,7 +133,7 @@ def _curve(rows: pd.DataFrame, repeats: Any, known: About) -> Measured:
 def weigh(
     runs: pd.DataFrame,
     learners: Sequence[Mapping[str, Any]],
-    known: Mapping[str, About],
+    known: Mapping[str, Measure],
     asked: Asked,
     feature_pairs: Sequence[tuple[str, str]] = (),
 ) -> Options:
@@ -172,7 +142,7 @@ def weigh(
     Args:
         runs: dataset, and what `curves_of` takes.
         learners: `Study.ladder`: name, family, rank.
-        known: By data set, in the paper's order.
+        known: What each data set is judged by, in the paper's order.
         asked: What to decide.
         feature_pairs: The same learner on raw and on hand-made features, by name.
 
@@ -220,7 +190,7 @@ class _OneDataset:
     """The curves of one data set, and what is asked of them."""
 
     curves: Curves
-    info: About
+    info: Measure
     asked: Asked
     learners: Sequence[Mapping[str, Any]]
     feature_pairs: Sequence[tuple[str, str]]
@@ -256,7 +226,9 @@ class _OneDataset:
     def targets(self) -> list[float]:
         """In descending order: the nearest first."""
         if self.asked.targets == "auto":
-            return [self.best.curve.curve.last * (1 - share) for share in BELOW_BEST]
+            last, floor = self.best.curve.curve.last, self.info.floor or 0.0
+            above = last - floor if last > floor else last
+            return [last - share * above for share in BELOW_BEST]
         return sorted(self.asked.targets, reverse=True)
 
     def tables(self) -> dict[str, list[Row]]:
@@ -290,7 +262,7 @@ class _OneDataset:
             levers.labels(best, margin, level, self.info.floor),
             levers.network(self._ladder(), margin, level),
             levers.features(pairs, best.name, margin, level),
-            levers.floor(best, self.info.floor, self.info.is_bound, margin, level),
+            levers.floor(best, self.info.floor, self.info.floor_is_bound, margin, level),
         ]
 
     def _ladder(self) -> list[Named]:
@@ -386,7 +358,7 @@ class _OneDataset:
     def _label_values(self) -> Iterator[Row]:
         for name, curve in self.curves.items():
             now = curve.curve.last
-            step = 1 / PER_CASES if self.info.is_rate else LOSS_STEP * now
+            step = 1 / PER_CASES if self.info.is_share else LOSS_STEP * now
             yield {"learner": name} | vars(self._value(curve, step))
 
     def _value(self, curve: Measured, step: float) -> levers.LabelValue:

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from takeoff.datasets.base import NUMERIC, Dataset, Doubles, Floats, Stored
+from takeoff.datasets.base import NUMERIC, Dataset, Floats, Stored
+from takeoff.metrics import Doubles
 
 ROWS_AT_ONCE = 2**14  # read as floating-point numbers at a time
 NUMBERS_AT_ONCE = 2**24  # of the training rows, held to take quartiles
@@ -73,6 +74,14 @@ def fit(data: Dataset, rows: Rows) -> Scaling:
     return _common(data, rows) if data.scaling == "common" else _each(data, rows)
 
 
+def clipped(data: Dataset) -> npt.NDArray[np.bool_] | None:
+    """Which features of a data set are clipped, [d], whatever the training rows; None: none."""
+    if data.scaling == "common":
+        return None
+    found: npt.NDArray[np.bool_] = _kinds(data) == NUMERIC
+    return found
+
+
 def portions(data: Dataset, stored: Stored, rows: Rows) -> Iterator[Floats]:
     """Features of some stored rows, a portion at a time: memory does not grow with their number."""
     for start in range(0, len(rows), ROWS_AT_ONCE):
@@ -103,16 +112,21 @@ def _common(data: Dataset, rows: Rows) -> Scaling:
 def _each(data: Dataset, rows: Rows) -> Scaling:
     """A scale for each feature: robust for numbers; indicators are centred and stay as they are."""
     width = data.x_pool.shape[1]
-    kinds = np.full(width, NUMERIC) if data.kinds is None else np.asarray(data.kinds)
+    numbers = _kinds(data) == NUMERIC
     center, scale = np.zeros(width, np.float32), np.full(width, np.inf, np.float32)
     at_once = max(1, NUMBERS_AT_ONCE // len(rows))
     for start in range(0, width, at_once):
         part = slice(start, start + at_once)
         values = data.features(data.x_pool[:, part][rows]).T
-        numeric = kinds[part] == NUMERIC
+        numeric = numbers[part]
         center[part][numeric], scale[part][numeric] = robust(values[numeric])
         center[part][~numeric], scale[part][~numeric] = _indicators(values[~numeric])
-    return Scaling(center, scale, clipped=kinds == NUMERIC)
+    return Scaling(center, scale, clipped(data))
+
+
+def _kinds(data: Dataset) -> npt.NDArray[np.int8]:
+    width = data.x_pool.shape[1]
+    return np.full(width, NUMERIC, np.int8) if data.kinds is None else np.asarray(data.kinds)
 
 
 def robust(values: Floats) -> tuple[Floats, Floats]:

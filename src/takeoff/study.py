@@ -295,7 +295,9 @@ class DecisionSettings(Section):
 
     targets: Annotated[
         Literal["auto"] | Annotated[list[Positive], Field(min_length=1)],
-        Field(description="errors to reach; auto: 10, 25 and 50 % below the lowest measured one"),
+        Field(
+            description="errors to reach; auto: 10, 25, 50 % lower than the best (above its floor)"
+        ),
     ] = "auto"
     factors: Annotated[
         list[Annotated[float, Field(gt=1, le=FARTHEST)]],

@@ -23,11 +23,21 @@ import numpy as np
 import numpy.typing as npt
 
 from takeoff import scaling
-from takeoff.datasets.base import Dataset, Doubles, Floats, Labels, Probabilities, Stored, Targets
+from takeoff.datasets.base import Dataset, Floats, Labels, Probabilities, Stored, Targets
 from takeoff.errors import TakeoffError
 from takeoff.files import canonical_json
-from takeoff.metrics import MEASURES, NAMES, Truth, log_loss, one_hot, rmse, scores, standard_error
-from takeoff.scaling import ROWS_AT_ONCE, Rows, Scaling
+from takeoff.metrics import (
+    MEASURES,
+    NAMES,
+    Doubles,
+    Truth,
+    log_loss,
+    one_hot,
+    rmse,
+    scores,
+    standard_error,
+)
+from takeoff.scaling import ROWS_AT_ONCE, Rows, Scaling, Target
 from takeoff.store import CellStore
 
 if TYPE_CHECKING:
@@ -177,6 +187,13 @@ class Sample:
         """How much each training row counts, [n], 1 on average; None: all the same."""
         weights = self.data.weights_pool
         return None if weights is None else weights[self.train] / weights[self.train].mean()
+
+    @cached_property
+    def target(self) -> Target | None:
+        """The scale of the numbers to predict, from the training rows; None of classes."""
+        if not self.data.is_regression:
+            return None
+        return Target.of(self.data.y_pool[self.train], self.weights_train)
 
     @property
     def truth(self) -> Truth:
@@ -344,10 +361,13 @@ def subset(data: Dataset, seed: int, m: int, repeat: int) -> Rows:
     random = np.random.default_rng(seed_of(seed, data.name, repeat))
     order = random.permutation(len(data.y_pool))
     if data.groups_pool is None:
-        return order[:m]
-    names, group = np.unique(data.groups_pool, return_inverse=True)
-    place = random.permutation(len(names))
-    return order[np.argsort(place[group[order]], kind="stable")][:m]
+        return order[:m].copy()  # not a view, which would keep the whole permutation
+    _, group, sizes = np.unique(data.groups_pool, return_inverse=True, return_counts=True)
+    by_place = random.permutation(len(sizes))
+    place = np.argsort(by_place)[group]
+    needed = 1 + np.searchsorted(np.cumsum(sizes[by_place]), m)
+    order = order[place[order] < needed]
+    return order[np.argsort(place[order], kind="stable")][:m].copy()
 
 
 def split(

@@ -30,6 +30,7 @@ class MeasureView:
     Attributes:
         name, plural: Within a sentence: "log-loss", "log-losses". Of a study whose data sets are
             judged by different measures: "error", "errors".
+        mean: The name of its mean over the repeats: "mean log-loss".
         unit: Of an error, or "".
         in_unit: The name with the unit: "log-loss in nats".
         meaning: What it is, in words.
@@ -39,6 +40,7 @@ class MeasureView:
 
     name: str
     plural: str
+    mean: str
     unit: str
     in_unit: str
     meaning: str
@@ -46,7 +48,7 @@ class MeasureView:
     is_mixed: bool = False
 
 
-MIXED = MeasureView("error", "errors", "", "error", "", is_share=False, is_mixed=True)
+MIXED = MeasureView("error", "errors", "mean error", "", "error", "", is_share=False, is_mixed=True)
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class DatasetView:
         floor_known: Whether the error of the best possible predictions is known, or a bound of it.
         floor_is_bound: Whether it is only a lower bound.
         floor_is_exact: Whether it is known, and no bound.
+        truth_known: Whether the distribution of its labels is; `truth_is_bound`: given more than an
+            example shows.
         chance_in_sight: Whether the curves reach the error of the best constant predictions.
         left_out: For each reason, what rows were left out for: the reason, and the id of the fact
             that says how many.
@@ -88,6 +92,8 @@ class DatasetView:
     floor_known: bool
     floor_is_bound: bool
     floor_is_exact: bool
+    truth_known: bool
+    truth_is_bound: bool
     chance_in_sight: bool
     sizes: list[str]
     learners: list[LearnerView]
@@ -241,6 +247,7 @@ def _measure(measure: Measure) -> MeasureView:
     return MeasureView(
         name=measure.name,
         plural=measure.plural,
+        mean=measure.mean,
         unit=measure.suffix,
         in_unit=in_unit,
         meaning=measure.meaning,
@@ -287,6 +294,8 @@ def _dataset(results: Results, name: str, learners: Mapping[str, LearnerView]) -
         floor_known=measure.floor is not None,
         floor_is_bound=measure.floor_is_bound,
         floor_is_exact=measure.is_exact,
+        truth_known=bool(sheet.get("floors")),
+        truth_is_bound=bool(sheet.get("floors")) and bool(sheet["floor_is_bound"]),
         chance_in_sight=measure.chance is not None
         and bool(curves["test_error"].min() < measure.chance <= curves["test_error"].max()),
         sizes=[str(m) for m in all_m],

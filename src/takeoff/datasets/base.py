@@ -246,13 +246,16 @@ class Dataset:
 
     @cached_property
     def floors(self) -> dict[str, float]:
-        """Every measure (see `takeoff.metrics.scores`) of the best possible predictions.
+        """Measures (see `takeoff.metrics.scores`) of the best possible predictions.
 
         Empty where they are not known. The best predictions are the posterior itself, or in
-        regression the expected label.
+        regression the expected label. Other decisions have a lower balanced error, so that has no
+        floor here.
         """
         best = self.mean_test if self.is_regression else self.posterior_test
-        return {} if best is None else scores(best, self.truth)
+        found = {} if best is None else scores(best, self.truth)
+        found.pop("balanced_error", None)
+        return found
 
     @property
     def chance(self) -> float:

@@ -12,6 +12,10 @@ and yields each. Or it takes all cells of a curve,
 chooses a setting for each, and enters each into the ledger as soon as it is ready. `fit` holds the
 learner's part of the config, `training` the study's training settings. The module's name is the
 `kind` in the config.
+
+Labels are classes or, in regression, numbers (`Cell.is_regression`). A learner that is made for one
+of them refuses the other and names the learner to take in its place. Rows may count differently
+(`Cell.weights_train`).
 """
 
 from __future__ import annotations

@@ -5,10 +5,13 @@ is tried in a pilot: a whole run, cool-down included, on a fraction of the steps
 cell start from the same weights and see the batches in the same order. The best one is the start of
 the cell's own run, which goes on from where this pilot began to cool down; if the pilot stopped
 early, it is all of that run. So the result is that of a run with the chosen rate alone, to the bit.
+Halfway to their cool-downs the pilots of a cell are compared and the worst third of them is dropped
+(after successive halving; Jamieson and Talwalkar, 2016).
 
-For that, every pilot that cools down holds a copy of itself and of its best weights, and so does
-the best of a cell's ended pilots until the last has ended: with the optimiser's moments six numbers
-for each parameter, in the host's memory, for at most twice as many networks as a batch has.
+For that, a pilot that waits for the others at halfway holds a copy of itself and of its best
+weights; so does one that cools down, and the best of those that have ended: with the optimiser's
+moments six numbers for each parameter, in the host's memory. Their number is at most that of the
+learning rates times that of the networks in a batch.
 """
 
 from __future__ import annotations
@@ -29,15 +32,17 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch.nn import functional
 
+from takeoff.datasets.base import Floats
 from takeoff.errors import TakeoffError
 from takeoff.memory import keep_freed_memory
 from takeoff.networks import replicates
 from takeoff.networks.batch import Batch, Queue, Run
 from takeoff.networks.device import capacity, reserved
 from takeoff.networks.replicates import Shape
-from takeoff.networks.rows import Rows
+from takeoff.networks.rows import Labels, Rows
 from takeoff.networks.schedule import Order, Plan, Schedule, pilot_of, plan_run
-from takeoff.training import Candidate, Floats, Ledger, Probabilities, Sample
+from takeoff.scaling import Target, clipped
+from takeoff.training import Candidate, Ledger, Predictions, Sample
 
 PREDICTION_ROWS = 8192
 PILOT, MAIN = "pilot", "main"
@@ -91,11 +96,13 @@ class _Curve:
         data = samples[0].data
         self.samples = {(sample.m, sample.repeat): sample for sample in samples}
         self.fit, self.training, self.ledger, self.device = fit, training, ledger, device
-        self.shape = Shape(data.x_pool.shape[1], tuple(fit["hidden"]), len(data.classes))
-        self.rows = Rows(data.x_pool, data.levels, device)
-        self.labels = torch.from_numpy(data.y_pool)
+        # In regression, the one output is a number.
+        self.shape = Shape(data.x_pool.shape[1], tuple(fit["hidden"]), len(data.classes) or 1)
+        self.rows = Rows(data.x_pool, data.levels, device, clipped(data))
+        self.labels = Labels(data.y_pool, data.weights_pool, device)
         self.rates = sorted(fit["grid"]["learning_rate"])
-        # by learning rate, those that have ended; of cells whose own run has not begun
+        self.dropped = len(self.rates) // 3
+        # by learning rate, those that have ended or wait halfway; of cells without an own run
         self.pilots: dict[tuple[int, int], dict[float, Run]] = {}
         self.queue = Queue()
         if len(self.rates) > 1:
@@ -134,22 +141,30 @@ class _Curve:
             decay=self.training["weight_decay"],
             seed=sample.seed,
             schedule=Schedule(self._plan(kind, cell)),
+            target=sample.target,
+            weight=self.labels.mean(torch.from_numpy(sample.train)),
         )
 
     def _plan(self, kind: str, cell: tuple[int, int]) -> Plan:
         plan = plan_run(len(self.samples[cell].train), self.training)
-        return pilot_of(plan, self.training["pilot_fraction"]) if kind == PILOT else plan
+        if kind == MAIN:
+            return plan
+        return pilot_of(plan, self.training["pilot_fraction"], compared=self.dropped > 0)
 
     def _finished(self, run: Run) -> list[Run]:
-        """After the last pilot of a cell its own run goes on; the end of that finishes the cell."""
+        """What goes on after it: other pilots of the cell, or its own run, or nothing any more."""
         kind, m, repeat, rate = run.name
         cell = (m, repeat)
         if kind == PILOT:
             tried = self.pilots.setdefault(cell, {})
             tried[rate] = run
-            _keep_best(tried)
+            if run.paused is None:
+                _keep_best(tried)
             if len(tried) < len(self.rates):
                 return []
+            going = _go_on(tried, self.dropped)
+            if going:
+                return going
             run = self._own_run(cell, self.pilots.pop(cell))
             if run.name[0] == MAIN:
                 return [run]
@@ -158,7 +173,7 @@ class _Curve:
 
     def _own_run(self, cell: tuple[int, int], pilots: dict[float, Run]) -> Run:
         """What the best pilot began, or that pilot if it stopped early; its seconds are all."""
-        best = _best(pilots)
+        best = _ranked(pilots)[0]
         seconds = sum(pilot.seconds for pilot in pilots.values())
         if best.branch is not None:
             own = self._run(MAIN, cell, best.rate)
@@ -173,12 +188,12 @@ class _Curve:
             raise self._diverged(cell)
         network = run.best.network
 
-        def predict(x: Floats) -> Probabilities:
-            return probabilities(self.shape, network, x)
+        def predict(x: Floats) -> Predictions:
+            return predicted(self.shape, network, x, sample.target)
 
         found = Candidate(
             settings={"learning_rate": run.rate},
-            validation=predict(sample.scaled(sample.data.x_pool[sample.validation])),
+            validation=sample.predicted(predict, sample.data.x_pool[sample.validation]),
             predict=predict,
             n_params=self.shape.n_params,
             steps=run.schedule.at.steps,
@@ -195,7 +210,8 @@ class _Curve:
 
     def steps_left(self) -> int:
         """Steps that all runs take at most, those included that wait for their pilots."""
-        plans = [(run.schedule.plan, run.schedule.at.steps) for run in self.queue.waiting]
+        runs = [*self.queue.waiting, *(run for run in self._resting() if run.paused is not None)]
+        plans = [(run.schedule.plan, run.schedule.at.steps) for run in runs]
         begun = {run.name[1:3] for run in self.queue.waiting if run.name[0] == MAIN}
         for cell in self.samples.keys() - begun:
             plan = self._plan(MAIN, cell)
@@ -203,19 +219,21 @@ class _Curve:
         return sum(plan.total - taken for plan, taken in plans)
 
     def _state(self) -> dict[str, Any]:
-        ended = [pilot for tried in self.pilots.values() for pilot in tried.values()]
-        return {"pilots": [pilot.state(None) for pilot in ended]}
+        return {"pilots": [pilot.state(None) for pilot in self._resting()]}
+
+    def _resting(self) -> list[Run]:
+        return [pilot for tried in self.pilots.values() for pilot in tried.values()]
 
     def resume(self, checkpoint: Path) -> None:
         """Go on from a saved batch; cells that it knows nothing of start anew."""
         saved = _read(checkpoint)
         if saved is None:
             return
-        ended, begun = self._restored(saved["pilots"]), self._restored(saved["runs"])
-        for pilot in ended:
+        resting, begun = self._restored(saved["pilots"]), self._restored(saved["runs"])
+        for pilot in resting:
             self.pilots.setdefault(pilot.name[1:3], {})[pilot.rate] = pilot
         own = {run.name[1:3] for run in begun if run.name[0] == MAIN}
-        known = {run.name for run in [*ended, *begun]}
+        known = {run.name for run in [*resting, *begun]}
         anew = [
             run for run in self.queue.waiting if run.name not in known and run.name[1:3] not in own
         ]
@@ -233,19 +251,33 @@ class _Curve:
         return runs
 
 
-def _best(pilots: dict[float, Run]) -> Run:
-    """The one with the lowest loss; of equal ones that with the lowest rate."""
-    return min(pilots.values(), key=lambda pilot: (pilot.loss, pilot.rate))
+def _ranked(pilots: dict[float, Run]) -> list[Run]:
+    """The one with the lowest loss first; of equal ones that with the lowest rate."""
+    return sorted(pilots.values(), key=lambda pilot: (pilot.loss, pilot.rate))
+
+
+def _go_on(pilots: dict[float, Run], dropped: int) -> list[Run]:
+    """Take out those that go on from halfway: if any wait there, all but the worst.
+
+    The best loss of a pilot never rises: none that is dropped comes before one that is not.
+    """
+    if all(pilot.paused is None for pilot in pilots.values()):
+        return []
+    for worst in _ranked(pilots)[-dropped:]:
+        worst.paused = worst.best = worst.branch = None
+    going = [pilot for pilot in pilots.values() if pilot.paused is not None]
+    for pilot in going:
+        del pilots[pilot.rate]
+    return going
 
 
 def _keep_best(pilots: dict[float, Run]) -> None:
-    """Forget the weights that no run can need any more: all but those of the best pilot."""
-    best = _best(pilots)
-    for pilot in pilots.values():
-        if pilot is not best or pilot.branch is not None:
-            pilot.best = None
-        if pilot is not best:
-            pilot.branch = None
+    """Forget the weights that no run can need any more: of the ended, all but the best one's."""
+    best, *others = _ranked({rate: run for rate, run in pilots.items() if run.paused is None})
+    if best.branch is not None:
+        best.best = None
+    for pilot in others:
+        pilot.best = pilot.branch = None
 
 
 def _read(checkpoint: Path) -> dict[str, Any] | None:
@@ -264,17 +296,22 @@ def _read(checkpoint: Path) -> dict[str, Any] | None:
         return None
 
 
-def probabilities(shape: Shape, network: torch.Tensor, x: Floats) -> Probabilities:
-    """Class probabilities [k, C] of scaled rows [k, d] by one network [n]."""
+def predicted(
+    shape: Shape, network: torch.Tensor, x: Floats, target: Target | None = None
+) -> Predictions:
+    """What one network [n] says of scaled rows [k, d].
+
+    Returns:
+        Class probabilities [k, C]; with the scale of a target, numbers in the label's unit [k].
+    """
     layers = shape.layers(network[None])
+    parts = []
     with torch.no_grad():
-        parts = [
-            functional.softmax(
-                replicates.logits(layers, part[None].to(network.device))[0].double(), dim=0
-            ).T.cpu()
-            for part in torch.from_numpy(x).split(PREDICTION_ROWS)
-        ]
-    return np.ascontiguousarray(torch.cat(parts).numpy())
+        for part in torch.from_numpy(x).split(PREDICTION_ROWS):
+            found = replicates.logits(layers, part[None].to(network.device))[0].cpu().double()
+            parts.append(functional.softmax(found, dim=0).T if target is None else found[0])
+    whole: Predictions = np.ascontiguousarray(torch.cat(parts).numpy())
+    return whole if target is None else target.back(whole)
 
 
 @contextmanager

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 from scipy.linalg import eigh
 
-from takeoff.datasets.base import Doubles, Floats
+from takeoff.datasets.base import Floats
 from takeoff.errors import TakeoffError
+from takeoff.metrics import Doubles
 from takeoff.scaling import Target
 from takeoff.training import Candidate, Cell, Predictions
 
@@ -53,7 +54,10 @@ class Decomposition:
     def of(cls, x: Floats, y: Doubles, weights: Doubles | None = None) -> Decomposition:
         """Of rows [n, d] with targets [n] whose weighted mean is 0."""
         root = np.ones(len(x)) if weights is None else np.sqrt(weights)
-        center = np.average(x, axis=0, weights=weights).astype(np.float64)
+        center = np.zeros(x.shape[1])
+        for part in _blocks(len(x)):
+            center += root[part] ** 2 @ x[part]
+        center /= np.sum(root**2)
         by_rows = len(x) < x.shape[1]
         if by_rows:
             rows = (x - center) * root[:, None]
@@ -72,8 +76,9 @@ class Decomposition:
         found: Doubles = self.vectors @ (self.projected / (self.values + alpha))
         if not self.by_rows:
             return found
-        combined: Doubles = found * self.root
-        return combined @ self.x - combined.sum() * self.center
+        combined = found * self.root
+        spread: Doubles = combined @ self.x - combined.sum() * self.center
+        return spread
 
 
 def candidates(cell: Cell, fit: dict[str, Any], training: dict[str, Any]) -> Iterator[Candidate]:

@@ -24,7 +24,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.svm import SVC, SVR
 
-from takeoff.datasets.base import Doubles, Floats, Labels, Probabilities
+from takeoff.datasets.base import Floats, Labels, Probabilities
+from takeoff.metrics import Doubles
 from takeoff.scaling import Target
 from takeoff.training import Candidate, Cell, Predictions, spread_classes
 

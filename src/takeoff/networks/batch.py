@@ -22,18 +22,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pytorch_lightning as lightning
 import torch
 from torch import nn
 
 from takeoff.errors import PreemptedError
 from takeoff.networks import replicates
-from takeoff.networks.losses import CrossEntropy
 from takeoff.networks.replicates import ReplicateAdamW, Shape
-from takeoff.networks.rows import Rows, Scaling
+from takeoff.networks.rows import Labels, Rows
 from takeoff.networks.schedule import Order, Progress, Schedule, Snapshot
+from takeoff.scaling import Scaling, Target
 
 # Numbers in a gathered validation batch: what a CPU core caches, what a GPU has room for.
 EVALUATED_AT_ONCE = {"cpu": 2**18, "other": 2**28}
@@ -48,11 +46,13 @@ class Run:
         priority: The run with the lowest gets the next place.
         order: Its training rows, in its own order.
         validation: Its validation rows, int64 [v].
-        scaling: Gives centre [d] and scale of its cell; called when it gets a place.
+        scaling: Gives how features of its cell are scaled; called when it gets a place.
         rate, decay: Learning rate and weight decay.
         seed: Of its first weights.
         schedule: Where it stands.
-        best: The weights (and moments) with the best validation log-loss so far.
+        target: The scale of its numbers in regression.
+        weight: Mean weight of its training rows.
+        best: The weights (and moments) with the best validation loss so far.
         paused: Where it goes on from if it is not in a batch; None before its first step.
         branch: Of a pilot: the state, in the host's memory, from which a longer run goes on; None
             before the cool-down, and when the longer run would have ended like the pilot.
@@ -63,11 +63,13 @@ class Run:
     priority: tuple[float, ...]
     order: Order
     validation: torch.Tensor
-    scaling: Callable[[], tuple[npt.NDArray[np.float32], np.float32]]
+    scaling: Callable[[], Scaling]
     rate: float
     decay: float
     seed: int
     schedule: Schedule
+    target: Target | None = None
+    weight: float = 1.0
     best: Snapshot | None = None
     paused: Snapshot | None = None
     branch: dict[str, Any] | None = None
@@ -75,7 +77,7 @@ class Run:
 
     @property
     def loss(self) -> float:
-        """The best validation log-loss so far; infinite if there was no finite one."""
+        """The best validation loss so far; infinite if there was no finite one."""
         return self.schedule.at.loss
 
     def state(self, now: Snapshot | None) -> dict[str, Any]:
@@ -101,10 +103,17 @@ class Run:
 
 @dataclass
 class Block:
-    """Steps up to the next evaluation: rows [K, R, B], labels [K, R, B], rates [K, R]."""
+    """Steps up to the next evaluation.
+
+    Attributes:
+        rows, targets: [K, R, B].
+        counts: How much each row counts, [K, R, B]; None: all the same.
+        rates: [K, R].
+    """
 
     rows: torch.Tensor
-    labels: torch.Tensor
+    targets: torch.Tensor
+    counts: torch.Tensor | None
     rates: torch.Tensor
 
 
@@ -151,11 +160,12 @@ class Batch(lightning.LightningModule):
     Args:
         shape: Of every network.
         rows: Where examples are read.
-        labels: Of all rows, int64 [N].
+        labels: Of all rows.
         queue: The runs, in the order in which they get a place.
         capacity: How many run at once.
         batch_size: Rows a step of each network.
-        on_finished: Called with each run that has ended; what it returns joins the queue.
+        on_finished: Called with each run that has ended, or that is to wait and has its `paused`
+            set; what it returns joins the queue.
         on_block: Called with the number of steps after each block.
         checkpoint: Where the batch is saved when SIGTERM comes; None to stop without.
         more_state: What else belongs into the checkpoint.
@@ -165,7 +175,7 @@ class Batch(lightning.LightningModule):
         self,
         shape: Shape,
         rows: Rows,
-        labels: torch.Tensor,
+        labels: Labels,
         queue: Queue,
         *,
         capacity: int,
@@ -177,8 +187,7 @@ class Batch(lightning.LightningModule):
     ):
         super().__init__()
         self.automatic_optimization = False
-        self.shape, self.rows, self.queue = shape, rows, queue
-        self.labels = labels.to(rows.device)
+        self.shape, self.rows, self.labels, self.queue = shape, rows, labels, queue
         self.capacity, self.batch_size = capacity, batch_size
         self.on_finished, self.on_block = on_finished, on_block
         self.checkpoint, self.more_state = checkpoint, more_state
@@ -196,12 +205,14 @@ class Batch(lightning.LightningModule):
         block = self._next_block()
         if not self._take(block):
             return
-        ended = self._evaluate([r for r, run in enumerate(self.runs) if self._counted(run, block)])
+        leaving = self._evaluate(
+            [r for r, run in enumerate(self.runs) if self._counted(run, block)]
+        )
         each = (time.perf_counter() - started) / len(self.runs)
         for run in self.runs:
             run.seconds += each
         self.on_block(len(block.rows) * len(self.runs))
-        self._reseat(ended)
+        self._reseat(leaving)
         if self.trainer.received_sigterm and self.runs:
             self._stop_here()
         self.trainer.should_stop = not self.runs
@@ -214,10 +225,12 @@ class Batch(lightning.LightningModule):
         rows = torch.stack([run.order.upcoming(size) for run in self.runs])
         rows = rows.view(len(self.runs), steps, self.batch_size).transpose(0, 1)
         at_hand = rows.to(self.rows.device).contiguous()
+        targets = self.labels.targets(rows, at_hand, [run.target for run in self.runs])
         rates = [[run.rate * factor for factor in run.schedule.factors(steps)] for run in self.runs]
         return Block(
             rows=at_hand if self.rows.resident else rows.contiguous(),
-            labels=self.labels[at_hand],
+            targets=targets,
+            counts=self.labels.counts(rows, [run.weight for run in self.runs]),
             rates=torch.tensor(rates, dtype=torch.float64).T.contiguous(),
         )
 
@@ -227,9 +240,9 @@ class Batch(lightning.LightningModule):
         self.optimizer.schedule(block.rates)
         layers, gradients = self.optimizer.layers, self.optimizer.gradients
         try:
-            for rows, labels in zip(block.rows, block.labels, strict=True):
+            for step, rows in enumerate(block.rows):
                 x = self.rows.gather(rows, self.offsets, self.factors)
-                replicates.differentiate(layers, x, partial(self._slope, labels), gradients)
+                replicates.differentiate(layers, x, partial(self._slope, block, step), gradients)
                 self.optimizer.advance()
         except torch.OutOfMemoryError:
             if before is None or len(self.runs) == 1:
@@ -238,9 +251,10 @@ class Batch(lightning.LightningModule):
             return False
         return True
 
-    def _slope(self, labels: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    def _slope(self, block: Block, step: int, outputs: torch.Tensor) -> torch.Tensor:
         """Of the mean loss of each replicate's batch."""
-        return CrossEntropy.slope(logits, labels).div_(self.batch_size)
+        found = self.labels.loss.slope(outputs, block.targets[step]).div_(self.batch_size)
+        return found if block.counts is None else found.mul_(block.counts[step][:, None])
 
     def _counted(self, run: Run, block: Block) -> bool:
         """Count the steps of the block; whether the run is due for an evaluation."""
@@ -250,29 +264,35 @@ class Batch(lightning.LightningModule):
     # Evaluations
 
     def _evaluate(self, due: list[int]) -> list[int]:
-        """Evaluate these replicates; the ones that have ended."""
-        ended = []
+        """Evaluate these replicates; the ones that leave, as they have ended or are to wait."""
+        leaving = []
         for replicate, loss in zip(due, self._validation_losses(due), strict=True):
             run = self.runs[replicate]
             if run.schedule.evaluated(loss):
                 run.best = self._stack().snapshot(replicate)
             if run.schedule.branches():
-                run.branch = self._branch(replicate)
+                run.branch = run.state(self._on_host(replicate))
             match run.schedule.next():
                 case "go back":
                     assert run.best is not None
                     self._put(replicate, run.best)
+                case "wait":
+                    run.paused = self._on_host(replicate)
+                    leaving.append(replicate)
                 case "end":
-                    ended.append(replicate)
+                    leaving.append(replicate)
                 case "go on":
                     pass
-        return ended
+        return leaving
 
-    def _branch(self, replicate: int) -> dict[str, Any]:
+    def _on_host(self, replicate: int) -> Snapshot:
+        """A copy, to be kept, of one of them; its best weights are moved to the host as well.
+
+        The memory of the device is for the networks that are being trained.
+        """
         run = self.runs[replicate]
-        # Not on the device: its memory is for the networks that are being trained.
         run.best = run.best and run.best.on_host()
-        return run.state(self._stack().snapshot(replicate).on_host())
+        return self._stack().snapshot(replicate).on_host()
 
     @torch.no_grad()
     def _validation_losses(self, due: list[int]) -> list[float]:
@@ -285,7 +305,11 @@ class Batch(lightning.LightningModule):
                 self.factors[together],
             )
             found = replicates.logits([layer[together] for layer in self.optimizer.layers], x)
-            each = CrossEntropy.each(found, self.labels[at_hand])
+            runs = [self.runs[replicate] for replicate in together]
+            targets = self.labels.targets(rows, at_hand, [run.target for run in runs])
+            each = self.labels.loss.each(found, targets)
+            counts = self.labels.counts(rows, [self.labels.mean(run.validation) for run in runs])
+            each = each if counts is None else each.mul_(counts)
             for replicate, total in zip(together, each.double().sum(dim=1).tolist(), strict=True):
                 losses[replicate] += total / len(self.runs[replicate].validation)
         return [losses[replicate] for replicate in due]
@@ -308,13 +332,13 @@ class Batch(lightning.LightningModule):
 
     # Who is in the batch
 
-    def _reseat(self, ended: list[int]) -> None:
-        """Those that have ended leave; those that wait take their places."""
-        if not ended:
+    def _reseat(self, leaving: list[int]) -> None:
+        """Those that wait in the queue take the places of those that leave."""
+        if not leaving:
             return
-        for replicate in ended:
+        for replicate in leaving:
             self.queue.add(self.on_finished(self.runs[replicate]))
-        staying = [replicate for replicate in range(len(self.runs)) if replicate not in ended]
+        staying = [replicate for replicate in range(len(self.runs)) if replicate not in leaving]
         self._seat(staying, self.queue.take(self.capacity - len(staying)))
 
     def _halve(self, before: Stack) -> None:
@@ -356,14 +380,9 @@ class Batch(lightning.LightningModule):
         )
         if self._trainer is not None:
             self.trainer.strategy.optimizers = [self.optimizer]
-        scalings = [self._scaling(run) for run in self.runs]
-        self.offsets = torch.stack([scaling.offset for scaling in scalings])[:, None, :]
-        factors = torch.tensor([scaling.factor for scaling in scalings])
-        self.factors = factors.to(device)[:, None, None]
-
-    def _scaling(self, run: Run) -> Scaling:
-        center, scale = run.scaling()
-        return self.rows.scaling(center, float(scale))
+        maps = [self.rows.map(run.scaling()) for run in self.runs]
+        self.offsets = torch.stack([map.offset for map in maps])[:, None, :]
+        self.factors = torch.stack([map.factor for map in maps])[:, None, :]
 
     def _first(self, run: Run) -> Snapshot:
         network = replicates.initial(self.shape, run.seed)

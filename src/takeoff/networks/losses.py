@@ -25,3 +25,17 @@ class CrossEntropy:
         found = functional.softmax(logits.float(), dim=1)
         own = labels[:, None]
         return found.scatter_(1, own, found.gather(1, own).sub_(1.0))
+
+
+class SquaredError:
+    """Squared distance from the target, a number; there is one output."""
+
+    @staticmethod
+    def each(outputs: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+        """(output - number)^2."""
+        return (outputs[:, 0].float() - numbers).square_()
+
+    @staticmethod
+    def slope(outputs: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+        """2 (output - number)."""
+        return (outputs.float() - numbers[:, None]).mul_(2.0)

@@ -195,6 +195,7 @@ class ReplicateAdamW(torch.optim.Optimizer):
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """As `advance`, with the gradients that the layers hold; they are used up."""
         for layer, gradient in zip(self.layers, self.gradients, strict=True):
+            assert layer.grad is not None
             gradient.copy_(layer.grad)
             layer.grad = None
         self.advance()

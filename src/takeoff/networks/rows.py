@@ -1,96 +1,180 @@
-"""Examples for a batch of networks: gathered as stored bytes, scaled where they are used."""
+"""Examples for a batch of networks: gathered as they are stored, scaled where they are used."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from takeoff.networks.device import free_memory
+from takeoff.networks.losses import CrossEntropy, SquaredError
+from takeoff.scaling import CLIP, FARTHEST, Scaling, Target
 
 RESIDENT_SHARE = 0.5  # of the device's free memory that stored examples may take
 
 
-class Scaling(NamedTuple):
-    """Maps what `Rows` reads to a network's input: (read - offset) * factor.
+class Map(NamedTuple):
+    """Takes what `Rows` reads to a network's input: (read - offset) * factor.
 
     Attributes:
         offset: [d].
-        factor: A number.
+        factor: [1], or [d] where each feature has its own.
     """
 
     offset: torch.Tensor
-    factor: float
+    factor: torch.Tensor
 
 
 class Rows:
-    """Stored examples [N, d], one byte a feature, and the numbers that the bytes stand for.
+    """Stored examples [N, d]: numbers, or one byte a feature and the numbers that bytes stand for.
 
     Gathering bytes moves a quarter of what floats would, and nothing is copied for the cells:
     they are all subsets of one array. It lies on the device if it fits, otherwise it stays where
     it is (in memory or in a memory-mapped file) and each batch is sent over.
 
     Levels that are evenly spaced need no table: byte * step + first is folded into the scaling.
+
+    Args:
+        x: uint8, or float32 where `levels` is None; NaN is missing.
+        levels: The number that each byte stands for, [256].
+        device: Where networks are trained.
+        clipped: Which features are clipped once they are scaled, bool [d]; None for none.
     """
 
     def __init__(
-        self, x: npt.NDArray[np.uint8], levels: npt.NDArray[np.float32], device: torch.device
+        self,
+        x: npt.NDArray[Any],
+        levels: npt.NDArray[np.float32] | None,
+        device: torch.device,
+        clipped: npt.NDArray[np.bool_] | None = None,
     ):
         self.device = device
         self.resident = device.type == "cpu" or x.nbytes <= RESIDENT_SHARE * free_memory(device)
         stored = torch.from_numpy(x)
         self.stored = stored.to(device) if self.resident else stored
-        self.first, self.step = float(levels[0]), _even_step(levels)
-        self.levels = torch.from_numpy(levels).to(device)
-        self._buffers: dict[torch.dtype, torch.Tensor] = {}
+        self.first, self.step, self.levels = 0.0, None if levels is not None else 1.0, None
+        if levels is not None:
+            self.first, self.step = float(levels[0]), _even_step(levels)
+            self.levels = torch.from_numpy(levels).to(device)
+        self.bend = None
+        if clipped is not None:
+            # z / sqrt(1 + bend z^2) is the clipped z, and z itself where this is 0
+            self.bend = torch.from_numpy(clipped.astype(np.float32) / CLIP**2).to(device)
+        self._buffers: dict[str, torch.Tensor] = {}
 
-    def scaling(self, center: npt.NDArray[np.float32], scale: float) -> Scaling:
-        """The scaling that gives (feature - center) / scale; center is [d]."""
-        offset = torch.from_numpy(center.astype(np.float64))
+    def map(self, scaling: Scaling) -> Map:
+        """What gives the scaled features, before they are clipped."""
+        offset = torch.from_numpy(scaling.center.astype(np.float64))
+        scale = torch.from_numpy(np.atleast_1d(scaling.scale).astype(np.float64))
         if self.step is None:
-            return Scaling(offset.float().to(self.device), 1.0 / scale)
+            return Map(offset.float().to(self.device), (1.0 / scale).float().to(self.device))
         offset = (offset - self.first) / self.step
-        return Scaling(offset.float().to(self.device), self.step / scale)
+        return Map(offset.float().to(self.device), (self.step / scale).float().to(self.device))
 
     def gather(
         self, rows: torch.Tensor, offsets: torch.Tensor, factors: torch.Tensor
     ) -> torch.Tensor:
-        """Scaled examples, in a buffer that the next call overwrites.
+        """Scaled examples, 0 where a value is missing, in a buffer that the next call overwrites.
 
         Args:
             rows: [R, B] row numbers, on the device if the rows are resident, else on the host.
             offsets: [R, 1, d].
-            factors: [R, 1, 1].
+            factors: [R, 1, 1] or [R, 1, d].
 
         Returns:
             float32 [R, B, d] on the device.
         """
         found = self._read(rows.reshape(-1)).view(*rows.shape, -1)
-        return found.sub_(offsets).mul_(factors)
+        found.sub_(offsets).mul_(factors)
+        if self.levels is None:
+            found.nan_to_num_(0.0)
+        if self.bend is not None:
+            found.clamp_(-FARTHEST, FARTHEST)
+            size = (rows.numel(), found.shape[-1])
+            work = self._buffer("work", size, torch.float32).view_as(found)
+            torch.mul(found, found, out=work)
+            found.div_(work.mul_(self.bend).add_(1.0).sqrt_())
+        return found
 
     def _read(self, rows: torch.Tensor) -> torch.Tensor:
         size = (len(rows), self.stored.shape[1])
-        floats = self._buffer(size, torch.float32, self.device)
-        if self.resident:
-            stored = self._buffer(size, torch.uint8, self.device)
-            torch.index_select(self.stored, 0, rows, out=stored)
-        else:
+        floats = self._buffer("floats", size, torch.float32)
+        if not self.resident:
             stored = self.stored[rows].to(self.device, non_blocking=True)
-        if self.step is not None:
+        elif self.levels is None:
+            return torch.index_select(self.stored, 0, rows, out=floats)
+        else:
+            stored = self._buffer("bytes", size, torch.uint8)
+            torch.index_select(self.stored, 0, rows, out=stored)
+        if self.levels is None or self.step is not None:
             return floats.copy_(stored)
         torch.index_select(self.levels, 0, stored.view(-1).int(), out=floats.view(-1))
         return floats
 
-    def _buffer(
-        self, size: tuple[int, int], dtype: torch.dtype, device: torch.device
-    ) -> torch.Tensor:
+    def _buffer(self, name: str, size: tuple[int, int], dtype: torch.dtype) -> torch.Tensor:
         wanted = size[0] * size[1]
-        buffer = self._buffers.get(dtype)
+        buffer = self._buffers.get(name)
         if buffer is None or len(buffer) < wanted:
-            buffer = self._buffers[dtype] = torch.empty(wanted, dtype=dtype, device=device)
+            buffer = self._buffers[name] = torch.empty(wanted, dtype=dtype, device=self.device)
         return buffer[:wanted].view(size)
+
+
+class Labels:
+    """What the networks of a batch are trained towards: labels of all rows, and their weights.
+
+    Args:
+        labels: int64 classes, or float64 numbers, [N].
+        weights: How much each row counts, [N]; None: all the same.
+        device: Where networks are trained.
+    """
+
+    def __init__(
+        self,
+        labels: npt.NDArray[Any],
+        weights: npt.NDArray[np.float64] | None,
+        device: torch.device,
+    ):
+        self.device = device
+        self.are_numbers = labels.dtype == np.float64
+        self.loss: type[CrossEntropy | SquaredError] = CrossEntropy
+        self.labels = torch.from_numpy(labels)
+        if self.are_numbers:
+            self.loss = SquaredError  # numbers stay on the host: not every device has doubles
+        else:
+            self.labels = self.labels.to(device)
+        self.weights = None if weights is None else torch.from_numpy(weights)
+
+    def targets(
+        self, rows: torch.Tensor, at_hand: torch.Tensor, scales: Sequence[Target | None]
+    ) -> torch.Tensor:
+        """What `loss` takes for rows [..., R, B], on the device.
+
+        Args:
+            rows: On the host.
+            at_hand: The same on the device.
+            scales: Of each of the R networks, the scale of its numbers.
+        """
+        if not self.are_numbers:
+            return self.labels[at_hand]
+        known = [scale for scale in scales if scale is not None]
+        centers = torch.tensor([scale.center for scale in known], dtype=torch.float64)
+        sizes = torch.tensor([scale.scale for scale in known], dtype=torch.float64)
+        standard = (self.labels[rows] - centers[:, None]) / sizes[:, None]
+        return standard.float().to(self.device)
+
+    def counts(self, rows: torch.Tensor, means: Sequence[float]) -> torch.Tensor | None:
+        """Weights of rows [..., R, B] in units of the R networks' means, on the device, or None."""
+        if self.weights is None:
+            return None
+        units = torch.tensor(means, dtype=torch.float64)[:, None]
+        return (self.weights[rows] / units).float().to(self.device)
+
+    def mean(self, rows: torch.Tensor) -> float:
+        """Mean weight of some rows."""
+        return 1.0 if self.weights is None else float(self.weights[rows].mean())
 
 
 def _even_step(levels: npt.NDArray[np.float32]) -> float | None:

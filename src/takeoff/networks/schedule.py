@@ -1,11 +1,11 @@
 """What one network of a batch does next: its batches, its learning rate, and when it ends.
 
 The learning rate is warmed up, held constant, and cooled down linearly to zero over the last part
-of the run. When the validation log-loss has stopped improving before the budget of steps is used
+of the run. When the validation loss has stopped improving before the budget of steps is used
 up, the run goes back to its best weights and cools down from there (Hägele et al., 2024, cool down
 from a checkpoint in the same way; early stopping after Prechelt, 1998). So the schedule ends where
 the run ends: a run that stops early is annealed like one that does not. The weights with the best
-validation log-loss of the whole run are its result.
+validation loss of the whole run are its result.
 
 So a short run with the same warm-up is the start of a longer one up to its cool-down. A pilot is
 such a run: it cools down early, to be judged as a finished network, and the run that it was a
@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import torch
 
-Next = Literal["go on", "go back", "end"]
+Next = Literal["go on", "go back", "wait", "end"]
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,10 @@ class Plan:
         stable: Steps before the cool-down, if nothing stops the run early.
         every: Steps between two evaluations on the validation rows.
         warmup: Steps over which the learning rate climbs.
-        patience: Evaluations without a better log-loss before the cool-down.
+        patience: Evaluations without a better loss before the cool-down.
         cooldown: The cool-down's share of all steps.
         pilot: Whether a longer run may go on from where this one begins to cool down.
+        halfway: Steps after which it waits to be compared with others; 0 for never.
     """
 
     stable: int
@@ -42,6 +43,7 @@ class Plan:
     patience: int
     cooldown: float
     pilot: bool = False
+    halfway: int = 0
 
     @property
     def total(self) -> int:
@@ -68,10 +70,18 @@ def plan_run(n_train: int, training: dict[str, Any]) -> Plan:
     )
 
 
-def pilot_of(plan: Plan, share: float) -> Plan:
-    """The start of a run, up to an evaluation near this share of its steps, and a cool-down."""
-    stable = min(plan.every * max(1, round(share * plan.stable / plan.every)), plan.stable)
-    return replace(plan, stable=stable, pilot=stable < plan.stable)
+def pilot_of(plan: Plan, share: float, compared: bool = False) -> Plan:
+    """The start of a run, up to an evaluation near this share of its steps, and a cool-down.
+
+    Args:
+        plan: Of the run.
+        share: Of its steps.
+        compared: Whether the pilot waits at an evaluation halfway to its cool-down.
+    """
+    evaluations = max(1, round(share * plan.stable / plan.every))
+    stable = min(plan.every * evaluations, plan.stable)
+    halfway = plan.every * (evaluations // 2) if compared else 0
+    return replace(plan, stable=stable, pilot=stable < plan.stable, halfway=halfway)
 
 
 class Order:
@@ -134,7 +144,8 @@ class Progress:
         stable: Steps before the cool-down so far.
         annealing: Steps of the cool-down; 0 before it.
         annealed: Steps of it taken.
-        loss: Best validation log-loss so far, nats.
+        loss: Best validation loss so far: log-loss in nats, or squared error on the scale of the
+            training labels.
         best: Steps up to the best one.
         waited: Evaluations before the cool-down that did not better it.
     """
@@ -181,7 +192,7 @@ class Schedule:
         return n == due
 
     def evaluated(self, loss: float) -> bool:
-        """Take note of a validation log-loss; whether it is the best so far."""
+        """Take note of a validation loss; whether it is the best so far."""
         if loss < self.at.loss:
             self.at.loss, self.at.best, self.at.waited = loss, self.at.stable, 0
             return True
@@ -200,12 +211,13 @@ class Schedule:
     def next(self) -> Next:
         """What follows an evaluation; "go back" means to the best weights, then on.
 
+        After "wait" the run goes on, if at all, as after "go on".
         A run whose every loss was infinite or not a number has nothing to go back to, and ends.
         """
         if self.at.annealing:
             return "go on" if self.at.annealed < self.at.annealing else "end"
         if self.at.stable < self.plan.stable and self.at.waited < self.plan.patience:
-            return "go on"
+            return "wait" if self.at.stable == self.plan.halfway else "go on"
         if not math.isfinite(self.at.loss):
             return "end"
         share = self.plan.cooldown / (1.0 - self.plan.cooldown)
