@@ -20,7 +20,7 @@ import numpy as np
 from takeoff.datasets import encoding, readers, table
 from takeoff.errors import TakeoffError, nearest
 from takeoff.files import replacing
-from takeoff.kinds import Kind
+from takeoff.kinds import KINDS, Kind
 
 MOST_TESTED = 10_000
 TESTED = 0.2  # of the rows
@@ -35,7 +35,11 @@ GROUPS_LEFT = 0.95  # of the rows outside the test set's groups: another seed le
 CLASSIFIERS = ("logistic_regression", "svm_rbf", "gradient_boosting")
 REGRESSORS = ("ridge", "svm_rbf", "gradient_boosting")
 NETWORKS = ("mlp_small", "mlp_medium", "mlp_large")
-CAPS = {"svm_rbf": 4_000}  # the largest m for what grows faster than the number of rows
+WIDER = {"logistic_regression": [0.01, 0.1, 1], "ridge": [0.001, 0.1, 10]}  # strengths C
+
+SECONDS_A_CELL = 8.0  # of one learner at one m, tuning included: larger m are left out
+SECONDS_OF_CELLS = 400.0  # of all: beyond, there are three repeats instead of five
+OTHER_SECONDS = 60.0  # imports, fits, figures and the paper
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ def propose(asked: Asked, out: Path, *, force: bool = False) -> str:
             "exists already", where=str(out), remedy="name another file with --out, or add --force"
         )
     seen = look(asked)
-    text = config(asked, seen)
+    text = config(asked, seen, out)
     with replacing(out) as file:
         file.write(text)
     return (
@@ -213,7 +217,7 @@ def _divided(
             + (", or more groups" if asked.group is not None else ""),
         )
     counts = np.bincount(y[0][rest]) / len(rest) if classes else np.empty(0)
-    features = files[0].features(rest[: table.SAMPLE], table.Scratch(Path()))
+    features = files[0].features(rest[: table.SAMPLE], table.Scratch(Path.cwd()))
     width = features.take(files[0], rest[:1]).shape[1]
     return Seen(task, kinds, width, counts.tolist(), usable[0], pool, test, dict(left_out))
 
@@ -249,3 +253,190 @@ def _round(number: int) -> int:
 def learners(task: str) -> list[str]:
     """The learners for a task, traditional ones first, networks from small to large."""
     return [*(REGRESSORS if task == "regression" else CLASSIFIERS), *NETWORKS]
+
+
+def seconds(learner: str, m: int, features: int, n_classes: int) -> float:
+    """CPU seconds that one cell takes, roughly: within a factor of three of what it will be.
+
+    The figures were measured on a table of 83 features and two classes; how they grow with
+    features and classes is what the algorithms say.
+    """
+    wide = features / 83
+    many = max(n_classes - 1, 1)
+    return {
+        "logistic_regression": 0.01 + 3e-6 * m * wide * many,
+        "ridge": 0.01 + 2e-6 * m * wide,
+        "svm_rbf": 0.01 + 3.3e-8 * m**2 * (0.5 + wide / 2) * math.sqrt(many),
+        "gradient_boosting": (0.1 + 1.5e-4 * m * math.sqrt(wide)) * many,
+        "mlp_small": 0.03 + 5e-6 * m * (0.5 + wide / 2),
+        "mlp_medium": 0.06 + 1e-5 * m * (0.5 + wide / 2),
+        "mlp_large": 0.35 + 1.2e-4 * m * (0.75 + wide / 4),
+    }[learner]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The study that is proposed.
+
+    Attributes:
+        m: Sizes.
+        repeats: Of each.
+        learners: In the paper's order.
+        caps: The largest m of the learners that would take too long beyond.
+        seconds: Of one core, all in all.
+    """
+
+    m: list[int]
+    repeats: int
+    learners: list[str]
+    caps: dict[str, int]
+    seconds: float
+
+
+def plan(seen: Seen, *, clustered: bool) -> Plan:
+    """Sizes, repeats and caps for a first study of a few minutes."""
+    sizes, n_classes = grid(seen.pool, seen.shares, clustered), len(seen.shares)
+    names = learners(seen.task)
+    cost = {name: [seconds(name, m, seen.features, n_classes) for m in sizes] for name in names}
+    caps = {}
+    for name in names:
+        fast = [m for m, cell in zip(sizes, cost[name], strict=True) if cell <= SECONDS_A_CELL]
+        if len(fast) < len(sizes):
+            caps[name] = max([sizes[0], *fast])
+    one = sum(
+        cell
+        for name in names
+        for m, cell in zip(sizes, cost[name], strict=True)
+        if m <= caps.get(name, m)
+    )
+    repeats = 5 if 5 * one <= SECONDS_OF_CELLS else 3
+    return Plan(sizes, repeats, names, caps, repeats * one + OTHER_SECONDS)
+
+
+def config(asked: Asked, seen: Seen, out: Path) -> str:
+    """The text of the config file."""
+    chosen = plan(seen, clustered=bool(asked.group or asked.time))
+    return "\n".join(
+        [
+            *_head(asked, seen, chosen, out),
+            f"datasets:\n  {asked.name}:",
+            *(f"    {line}" for line in _data_lines(asked, seen, chosen)),
+            "",
+            *_learner_lines(asked, chosen),
+        ]
+    )
+
+
+def _head(asked: Asked, seen: Seen, chosen: Plan, out: Path) -> Iterator[str]:
+    what = f"“{asked.label}”" if asked.label else "a picture's class"
+    asks = (
+        f"What holds us back in telling {what}: the number of labels, the size of the network, or "
+        "noise that neither removes?"
+    )
+    yield from (
+        "# Written by `takeoff init`; read it and change what you know better.",
+        "# It is laid over config/config.yaml, which has the other settings. Then:",
+        f"#   snakemake --cores all --configfile {readers.shown(out)}",
+        f"# Cost, very roughly: {_minutes(chosen.seconds)} of one core "
+        f"({chosen.repeats} repeats of {len(chosen.m)} sizes, {len(chosen.learners)} learners, "
+        f"{seen.features:,} features).",
+        "",
+        f"study: {asked.name}",
+        f"title: {_quoted(f'Would more labels help to tell {what}?')}",
+        f"question: {_quoted(asks)}",
+        f"use: {{datasets: [{asked.name}], learners: [{', '.join(chosen.learners)}]}}",
+        "",
+    )
+
+
+def _minutes(duration: float) -> str:
+    return f"{max(round(duration / 60), 1)} min" if duration < 5400 else f"{duration / 3600:.0f} h"
+
+
+def _data_lines(asked: Asked, seen: Seen, chosen: Plan) -> Iterator[str]:
+    yield f"path: {_quoted(_written(asked.path))}"
+    if asked.test_path is not None:
+        yield f"test_path: {_quoted(_written(asked.test_path))}"
+    roles = {"label": asked.label, "group": asked.group, "time": asked.time}
+    why = {
+        "group": "no value of it is both trained and tested on",
+        "time": "the latest rows are the test set",
+        "weight": "how much a row counts",
+    }
+    for role, name in (roles | {"weight": asked.weight}).items():
+        if name is not None:
+            yield f"{role}: {_quoted(name)}{_comment(why.get(role))}"
+    yield f"task: {seen.task}{_comment(_why_task(seen))}"
+    if seen.task == "classification":
+        yield '# classes: {"0": stays, "1": leaves}  # names for readers, if not the values'
+    else:
+        yield 'unit: ""  # of the label, for readers'
+    balanced = bool(seen.shares) and min(seen.shares) < table.RARE / len(seen.shares)
+    if not seen.shares:
+        yield "metric: rmse"
+    elif balanced:
+        yield "metric: balanced_error  # a class is rare; or error_rate, log_loss"
+    else:
+        yield "metric: error_rate  # or balanced_error, log_loss"
+    yield f"m: {chosen.m}  # labelled rows; {_why_m(seen, chosen)}"
+    yield f"repeats: {chosen.repeats}  # at every m"
+    left = sum(seen.left_out.values())
+    yield f"pool: {seen.pool}  # rows that the subsets are drawn from"
+    neither = f"; {left:,} rows are in neither" if left else ""
+    yield f"test: {seen.test}  # rows of the test set{neither}"
+    if seen.kinds:
+        yield f"columns:  # kinds: {', '.join(KINDS)}"
+    for name, (kind, reason) in seen.kinds.items():
+        yield f"  {_quoted(name)}: {kind}{_comment(reason)}"
+
+
+def _why_task(seen: Seen) -> str:
+    if seen.task == "regression":
+        return "the label is a number"
+    shares = ", ".join(f"{share:.1%}" for share in sorted(seen.shares, reverse=True)[:5])
+    more = ", ..." if len(seen.shares) > 5 else ""
+    return f"{len(seen.shares)} classes, of {shares}{more} of the rows"
+
+
+def _why_m(seen: Seen, chosen: Plan) -> str:
+    if chosen.m[-1] * 2 <= seen.pool:
+        return f"add {chosen.m[-1] * 2} and more if you have the time, the pool has the rows"
+    return "doubling, up to the pool"
+
+
+def _learner_lines(asked: Asked, chosen: Plan) -> Iterator[str]:
+    """Settings that differ from those of the config below: nobody has tuned them for this table."""
+    yield "learners:"
+    for name in chosen.learners:
+        lines = []
+        if name in WIDER:
+            lines.append(
+                f"grid: {{C: {WIDER[name]}}}  # wider than the lecture's: a table nobody knows"
+            )
+        if name in chosen.caps:
+            lines.append(
+                f"m_max: {{{asked.name}: {chosen.caps[name]}}}"
+                "  # beyond, it takes long; drop this line if you can wait"
+            )
+        if lines:
+            yield f"  {name}:"
+            yield from (f"    {line}" for line in lines)
+    yield ""
+    yield "# costs: {label: 0.05, hour: 1.0, currency: EUR}  # then the paper speaks of prices, too"
+    yield ""
+
+
+def _written(path: Path) -> str:
+    """A path for the config: from the project's folder where it lies within."""
+    absolute = path.absolute()
+    here = Path.cwd()
+    return str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
+
+
+def _quoted(text: str) -> str:
+    """A YAML scalar, whatever is in the text."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _comment(text: str | None) -> str:
+    return f"  # {' '.join(text.split())}" if text else ""
