@@ -432,7 +432,7 @@ def guess(cells: pa.Array, name: str) -> tuple[Kind, str]:
     import pyarrow as pa
 
     cells = _plain(cells)
-    present = cells.drop_null()
+    present = cells.filter(pa.array(~_nulls(cells)))
     if len(present) == 0:
         return "ignore", "empty"
     if pa.types.is_boolean(cells.type):

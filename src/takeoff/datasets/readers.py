@@ -135,19 +135,21 @@ class CsvTable:
     path: Path
 
     @cached_property
-    def _header(self) -> tuple[str, tuple[str, ...]]:
-        """The delimiter, and the fields of the first line that has any."""
+    def _header(self) -> tuple[str, tuple[str, ...], int]:
+        """The delimiter, the fields of the first line that has any, and the empty lines before."""
         try:
             with open(self.path, "rb") as file:
                 if file.read(2) in OTHER_ENCODINGS:
                     raise _not_utf8(self.path)
             with open(self.path, encoding="utf-8-sig", newline="") as text:
-                first = next((line for line in text if line.strip()), "")
+                empty, first = 0, text.readline()
+                while first and not first.strip():
+                    empty, first = empty + 1, text.readline()
                 outside = re.sub(r'"[^"]*"', "", first)
                 delimiter = max(DELIMITERS, key=outside.count)
                 text.seek(0)
                 rows = csv.reader(text, delimiter=delimiter)
-                return delimiter, tuple(next((row for row in rows if row), ()))
+                return delimiter, tuple(next((row for row in rows if row), ())), empty
         except UnicodeDecodeError as error:
             raise _not_utf8(self.path) from error
         except csv.Error as error:
@@ -172,6 +174,7 @@ class CsvTable:
         """Rows as text; what is empty or written as one of `MISSING` is null."""
         import pyarrow as pa
 
+        self._check_quotes()
         try:
             for batch in self._open(columns):
                 yield batch.select(list(columns))
@@ -180,6 +183,25 @@ class CsvTable:
             raise self._refused(str(error)) from None
         except OSError as error:
             raise refusal(self.path, f"can't be read: {error.strerror}", "mend it") from None
+
+    def _check_quotes(self) -> None:
+        """Refuse an odd number of quotes: all rows after an open one would be taken for its text.
+
+        Raises:
+            TakeoffError: The number is odd.
+        """
+        if self._has_odd_quotes:
+            raise refusal(
+                self.path,
+                "has an odd number of double quotes, so one of them is never closed",
+                'close it, or double it where it is meant (""); look at the longest lines',
+            )
+
+    @cached_property
+    def _has_odd_quotes(self) -> bool:
+        with open(self.path, "rb") as file:
+            portions = iter(lambda: file.read(BYTES_AT_ONCE), b"")
+            return sum(portion.count(b'"') for portion in portions) % 2 == 1
 
     def _open(self, columns: Sequence[str]) -> Any:
         import pyarrow as pa
@@ -191,7 +213,7 @@ class CsvTable:
                 use_threads=False,  # else errors do not say which row
                 block_size=BYTES_AT_ONCE,
                 column_names=list(self.columns),
-                skip_rows=0,
+                skip_rows=self._header[2],
                 skip_rows_after_names=1,
             ),
             parse_options=arrow.ParseOptions(delimiter=self.delimiter, newlines_in_values=True),
@@ -238,7 +260,7 @@ class ParquetTable:
         from pyarrow import parquet
 
         try:
-            return parquet.ParquetFile(self.path)
+            return parquet.ParquetFile(self.path, page_checksum_verification=True)
         except (pa.ArrowInvalid, OSError) as error:
             raise self._damaged() from error
 
