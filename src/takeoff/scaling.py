@@ -51,7 +51,7 @@ class Scaling:
 
     def __call__(self, features: Floats) -> Floats:
         """Scaled features [k, d] in place of the given ones; 0 where a value is missing (NaN)."""
-        # Beyond single precision is clipped below; infinity over infinity tells nothing, as NaN does.
+        # Infinite values are clipped below; infinity over infinity tells nothing, as NaN does.
         with np.errstate(over="ignore", invalid="ignore"):
             features -= self.center
             features /= self.scale
