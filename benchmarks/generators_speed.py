@@ -12,7 +12,7 @@ Memory is the largest resident set of a process of its own, imports and world in
 short or a long stream; and what each further example of a prepared data set adds to it, beside the
 size of its features and label.
 
-    python benchmarks/generators_speed.py [--rows 100000] [--long 10000000]
+    python benchmarks/generators_speed.py [--rows 100000] [--long 10000000] [--json FILE]
 
 Of pictures, which take longest, a tenth of the rows is drawn.
 """
@@ -20,6 +20,7 @@ Of pictures, which take longest, a tenth of the rows is drawn.
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import time
@@ -170,7 +171,7 @@ def rate(action: Callable[[int], object], rows: int) -> float:
     return rows / (time.process_time() - start)
 
 
-def show_speed(name: str, task: Task, rows: int) -> None:
+def speed(name: str, task: Task, rows: int) -> dict[str, float]:
     """Print examples a second of a task and its peers, and the ratio of the stream to each."""
     ours = int(rows * task.share)
     actions: dict[str, tuple[Callable[[int], object], int]] = {
@@ -191,9 +192,10 @@ def show_speed(name: str, task: Task, rows: int) -> None:
             f"{max(found):,.0f}), the stream draws {stream / median(found):.1f} x",
             flush=True,
         )
+    return {f"{label}, examples a second": median(found) for label, found in rates.items()}
 
 
-def show_memory(name: str, task: Task, long: int) -> None:
+def memory(name: str, task: Task, long: int) -> dict[str, float]:
     """Print what a short and a long stream take, and an example of a prepared data set."""
     n = int(long * task.share)
     short_peak, _ = apart(name, "stream", SHORT)
@@ -208,6 +210,7 @@ def show_memory(name: str, task: Task, long: int) -> None:
     (few, first), (many, second) = ((rows, apart(name, "prepare", rows)[0]) for rows in PREPARED)
     each = (second - first) * 2**20 / (many - few)
     print(f"{name:13s} prepared: {each:.0f} bytes an example, of which {size:.0f} stay", flush=True)
+    return {"long, MiB": long_peak, "short, MiB": short_peak, "bytes an example": each}
 
 
 def apart(name: str, what: str, n: int) -> tuple[float, float]:
@@ -242,15 +245,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=100_000, help="examples a round")
     parser.add_argument("--long", type=int, default=10**7, help="examples of a long stream")
+    parser.add_argument("--json", type=Path, help="write the figures here, too")
     parser.add_argument("--apart", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.apart:
         name, what, n = given.apart
         return in_a_process_of_its_own(name, what, int(n))
+    found = {name: speed(name, task, given.rows) for name, task in tasks().items()}
     for name, task in tasks().items():
-        show_speed(name, task, given.rows)
-    for name, task in tasks().items():
-        show_memory(name, task, given.long)
+        found[name] |= memory(name, task, given.long)
+    if given.json:
+        given.json.write_text(json.dumps(found, indent=2), encoding="utf-8")
+    return None
 
 
 if __name__ == "__main__":

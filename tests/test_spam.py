@@ -42,7 +42,6 @@ def tiny() -> spam.World:
         label=np.array([0, 1, 1]),
         weights=spam.whole_weights(probability),
         mean_length=np.array([2.0, 1.0, 4.0]),
-        lexicon=np.array([[1.0, 0.0], [0.25, 0.75], [0.0, 1.0], [0.5, 0.5]]),
         shortest=1,
         longest=3,
     )
@@ -215,39 +214,6 @@ def test_chunks_are_the_stream_in_portions(world: spam.World) -> None:
     assert [len(part) for part in labels] == [spam.BLOCK, spam.BLOCK, 2500 - 2 * spam.BLOCK]
 
 
-def test_hand_made_features_are_those_of_the_data_sheet(tiny: spam.World) -> None:
-    """Two mails by hand: shares of themes, of buckets used and of the fullest; logarithms."""
-    found = spam.hand_made(tiny, np.array([[2, 4, 0, 2], [0, 0, 1, 0]], dtype=np.uint8))
-    shares = [[4 / 8, 4 / 8, 3 / 8, 4 / 8], [0, 1, 1, 1]]
-    logarithms = [[math.log(5), math.log(5), math.log(8)], [0, math.log(2), 0]]
-    np.testing.assert_allclose(found, np.hstack([shares, logarithms]), rtol=1e-6)
-    assert found.dtype == np.float32
-
-
-def test_the_word_list_accounts_for_every_word(
-    world: spam.World, mails: tuple[Bytes, Labels, Probabilities]
-) -> None:
-    """Shares of the themes sum to 1; listed words are three quarters of a mail's special ones."""
-    x, _, _ = mails
-    features = spam.hand_made(world, x[:5000])
-    shares = features[:, : spam.N_THEMES]
-    assert features.shape == (5000, 2 * spam.N_THEMES + 3)
-    np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
-    # Everyday words are never listed: of the others, 60 % of a mail on average, 3/4 of the words.
-    assert 0.35 < 1 - shares[:, spam.UNLISTED].mean() < 0.55
-    used = world.weights.sum(axis=0) > 0
-    np.testing.assert_allclose(world.lexicon.sum(axis=1), used, rtol=1e-12)
-
-
-def test_hand_made_features_tell_no_kind_by_name(world: spam.World) -> None:
-    """Topics and styles belong to both kinds, so no feature alone separates them."""
-    x, y = spam.draw(world, 7, spam.POOL, 5000)
-    features = spam.hand_made(world, x)
-    for feature in features.T:
-        area = stats.mannwhitneyu(feature[y == 1], feature[y == 0]).statistic
-        assert 0.1 < area / (y.sum() * (1 - y).sum()) < 0.9
-
-
 def test_seeds_and_streams_are_independent(world: spam.World) -> None:
     """No stream repeats another's mails, and other seeds make other worlds and mails."""
     streams = [
@@ -267,11 +233,42 @@ def test_prepare_gives_a_whole_data_set(tmp_path: Path) -> None:
     large = spam.prepare(seed=2, pool=1500, test=50, cache=tmp_path)
     assert np.array_equal(large.x_pool[:100], small.x_pool)
     assert np.array_equal(large.x_test, small.x_test)
-    assert small.hand_pool is not None
-    assert large.hand_pool is not None
-    assert np.array_equal(large.hand_pool[:100], small.hand_pool)
     assert small.posterior_test is not None
     assert small.posterior_test.shape == (50, 2)
     assert small.levels[[0, 1, 255]] == pytest.approx([0, math.log(2), math.log(256)])
     assert small.generated
     assert small.digest != spam.prepare(seed=3, pool=100, test=50, cache=tmp_path).digest
+
+
+def test_hand_made_features_are_shares_of_word_lists(
+    world: spam.World, mails: tuple[Bytes, Labels, Probabilities]
+) -> None:
+    """Computed by hand for some mails; a mail has no more words on lists than it has words."""
+    x = mails[0][:200]
+    features = spam.hand_made(world, x)
+    assert world.lists is not None
+    by_hand = x.astype(float) @ world.lists / x.sum(axis=1, keepdims=True)
+    assert features[:, : spam.N_LISTS] == pytest.approx(by_hand, abs=1e-5)
+    assert (features[:, : spam.N_LISTS].sum(axis=1) <= 1 + 1e-5).all()
+    assert features[:, spam.N_LISTS] == pytest.approx(np.log(x.sum(axis=1)))
+    assert np.isfinite(features).all()
+
+
+def test_word_lists_know_most_words_but_not_all(world: spam.World) -> None:
+    """Of the words beyond everyday ones, they count about three in four."""
+    assert world.lists is not None
+    assert (world.lists.sum(axis=1) <= 1 + 1e-9).all()
+    frequency = world.share @ (world.weights / 2**32)
+    listed = float(frequency @ world.lists.sum(axis=1))
+    unlisted = spam.KNOWN_WORDS * (1 - spam.MIXTURE[0])
+    assert listed == pytest.approx(unlisted, abs=0.08)
+
+
+def test_spam_has_more_misspelt_triggers(
+    world: spam.World, mails: tuple[Bytes, Labels, Probabilities]
+) -> None:
+    """The list of misspellings is made for that, though hashing dilutes it."""
+    x, y, _ = mails
+    misspelt = spam.hand_made(world, x[:5000])[:, spam.N_LISTS - 1]
+    kinds = [misspelt[y[:5000] == kind] for kind in (0, 1)]
+    assert stats.ttest_ind(kinds[1], kinds[0], alternative="greater").pvalue < 1e-6

@@ -68,6 +68,16 @@ def read_table(chosen: argparse.Namespace) -> None:
     write_runs(Runs.model_validate(chosen.settings), chosen.results)
 
 
+def init(chosen: argparse.Namespace) -> None:
+    """Look at a table, arrays or picture folders, and write a config for a study of them."""
+    from takeoff.proposal import Asked, name_for, propose
+
+    name = chosen.name or name_for(chosen.file)
+    keys = ("label", "task", "group", "time", "weight", "test_path")
+    asked = Asked(path=chosen.file, name=name, **{key: getattr(chosen, key) for key in keys})
+    print(propose(asked, chosen.out or Path(f"config/{name}.yaml"), force=chosen.force))
+
+
 def train_curve(chosen: argparse.Namespace) -> None:
     """Train one learning curve, cell by cell; finished cells come from the store."""
     from takeoff import learners
@@ -155,10 +165,15 @@ def check_claims(chosen: argparse.Namespace) -> None:
     settings = chosen.settings
     from_table = any(curve.get("given") for curve in settings["design"])
     check = claims_from_means.check if from_table else claims.check
+    thresholds = dict(settings["claims"])
+    of_population = thresholds.pop("population")
+    sheets = _sheets(chosen.results, settings["datasets"]) if of_population else {}
     found = check(
         read_runs(chosen.runs, settings["design"]),
         [claims.Learner(**learner) for learner in settings["learners"]],
-        claims.ClaimSettings(level=settings["level"], **settings["claims"]),
+        claims.ClaimSettings(
+            level=settings["level"], tests=claims.sizes_of_test_sets(sheets), **thresholds
+        ),
     )
     write_csv(chosen.out / "last_doublings.csv", found.last_doublings)
     write_csv(chosen.out / "differences.csv", found.differences)
@@ -363,16 +378,32 @@ def _parser() -> argparse.ArgumentParser:
     command(read_table, "results")
     command(train_curve, "data", "cells", "out")
     command(fit_curves, "results", "out", runs=True)
-    command(check_claims, "out", runs=True)
+    command(check_claims, "results", "out", runs=True)
     command(weigh_options, "results", "out", runs=True)
     command(plot_figures, "results", "out")
     command(render_report, "results", "reports", runs=True)
     command(write_schema, "out")
+    _add_init(commands)
     _add_fit(commands)
     _add_decide(commands)
     _add_status(commands)
     _add_store(commands)
     return parser
+
+
+def _add_init(commands: Commands) -> None:
+    added = commands.add_parser("init", help=init.__doc__, description=init.__doc__)
+    added.set_defaults(run=init)
+    added.add_argument("file", type=Path, help="CSV, Parquet, NPZ, NPY, or a folder of pictures")
+    added.add_argument("--label", help="column to be told from the others; not of pictures")
+    added.add_argument("--name", help="of the study; without it, made of the file's name")
+    added.add_argument("--task", choices=["classification", "regression"], help="else as it looks")
+    added.add_argument("--group", help="column no value of which is both trained and tested on")
+    added.add_argument("--time", help="column; the latest rows are the test set")
+    added.add_argument("--weight", help="column; how much each row counts")
+    added.add_argument("--test-path", type=Path, metavar="FILE", help="test rows, if given")
+    added.add_argument("--out", type=Path, help="without it, config/NAME.yaml")
+    added.add_argument("--force", action="store_true", help="replace a file that exists")
 
 
 def _add_fit(commands: Commands) -> None:

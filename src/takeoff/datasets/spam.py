@@ -19,9 +19,8 @@ Why it is like the real thing
     any learner.
 
 What it lacks
-    Word order, grammar, capitals, headers, links and attachments; senders that change over time or
-    adapt to a filter; wrong labels; languages. No numbers come from a corpus: all are round ones,
-    chosen.
+    Word order, grammar, capitals, headers, links, files; senders that change over time or adapt to
+    a filter; wrong labels; languages. No numbers come from a corpus: all are round ones, chosen.
 
 What is known exactly
     P(spam | counts), by Bayes' rule: a sum over the sources of share x P(length) x P(counts |
@@ -31,13 +30,14 @@ What is known exactly
     the test set can be lower than the exact floor.
 
 Hand-made features
-    What the author of a filter makes of the same counts, with a word list that names three
-    quarters of the words of each topic and style, and of the misspelt ones, but not who uses them.
-    A bucket stands for a word of a theme with the probability that it has among all mails, as an
-    archive without labels tells. Features are, for each of the 33 themes and for all else, the
-    expected share of the mail and the logarithm of 1 + the expected number of words; the logarithm
-    of the length; and, as shares of the length, the number of buckets used and the count of the
-    fullest one. They know nothing that the counts don't tell, so the floor is theirs too.
+    What someone makes of mails with word lists at hand: one for each topic, one for each style, and
+    one of misspelt triggers. A list holds each word of its kind with a probability of three in
+    four: nobody knows them all. Since words are hashed, a bucket counts for a list as much as the
+    list's words make up of it. Features are the share of each list in the mail, the log of its
+    length, the shares of different words and of the most frequent one, and how evenly the mail is
+    spread over the topics. The lists come from a generator of their own, so that mails do not
+    depend on them. All is computed of the counts and blind to labels, so that the floor is the
+    same.
 
 How the numbers were chosen
     A first version (600 sources, about 30 words a mail) was given up for this one after an early
@@ -61,9 +61,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from takeoff.datasets.base import Bytes, Dataset, Floats, Labels, Probabilities
-from takeoff.metrics import Doubles
+from takeoff.datasets.base import Bytes, Dataset, Labels, Probabilities
 
+Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Table = npt.NDArray[np.uint32]
 
@@ -85,11 +85,7 @@ FIRST_TOPIC = N_EVERYDAY
 FIRST_STYLE = FIRST_TOPIC + N_TOPICS * TOPIC_WORDS
 FIRST_MISSPELT = FIRST_STYLE + N_STYLES * STYLE_WORDS
 N_WORDS = FIRST_MISSPELT + N_TOPICS * N_TRIGGERS
-# Themes of the word list: topics, styles, misspelt words; and all that isn't on it.
-MISSPELT = N_TOPICS + N_STYLES
-UNLISTED = MISSPELT + 1
-N_THEMES = UNLISTED + 1
-LISTED_SHARE = 0.75
+N_LISTS = N_TOPICS + N_STYLES + 1
 
 # Concentrations: how unlike each other the two kinds are in their topics and styles.
 POPULARITY = 3.0
@@ -108,10 +104,11 @@ SHORTEST, LONGEST = 5, 120
 RANDOM_BITS = 32
 WHOLE = 1 << RANDOM_BITS
 BLOCK = 1024
-WORLD, POOL, TEST, WORD_LIST = 0, 1, 2, 3
+WORLD, POOL, TEST, LISTS = 0, 1, 2, 3
+KNOWN_WORDS = 0.75  # share of its kind that a word list holds
 # Keeps this data set's random numbers apart from those of others with the same seed.
 KEY = int.from_bytes(NAME.encode(), "big")
-ROWS_AT_ONCE = 4096
+POSTERIOR_ROWS = 4096
 
 
 def prepare(seed: int, pool: int, test: int, cache: Path) -> Dataset:
@@ -157,19 +154,18 @@ class World:
         label: 0 or 1: whether the source sends spam, [S].
         weights: Probability of each bucket in units of 2**-32, [S, V]; rows sum to 2**32.
         mean_length: Mean number of words, before clipping, [S].
-        lexicon: Probability that a word in the bucket is one of the theme, as far as the word list
-            tells, [V, T]; the rows of buckets in use sum to 1.
         shortest: Lengths below are raised to it.
         longest: Lengths above are lowered to it; at most 255, so that counts fit a byte.
+        lists: How much each bucket counts for each word list, [V, N_LISTS], rows sum to at most 1.
     """
 
-    share: Doubles
+    share: Floats
     label: Labels
     weights: Integers
-    mean_length: Doubles
-    lexicon: Doubles
+    mean_length: Floats
     shortest: int = SHORTEST
     longest: int = LONGEST
+    lists: Floats | None = None
 
     @property
     def n_buckets(self) -> int:
@@ -182,13 +178,13 @@ class World:
         return np.concatenate([alias_table(row) for row in self.weights])
 
     @cached_property
-    def log_probability(self) -> Doubles:
+    def log_probability(self) -> Floats:
         """Logarithm of each bucket's probability, [V, S]; minus infinity where that is zero."""
         p = np.ascontiguousarray(self.weights.T) / WHOLE
         return np.log(p, out=np.full(p.shape, -np.inf), where=p > 0)
 
     @cached_property
-    def log_length(self) -> Doubles:
+    def log_length(self) -> Floats:
         """Logarithm of the probability of each length, from 0 to the longest, [longest + 1, S].
 
         Clipping puts all of either tail on the shortest and the longest length.
@@ -224,11 +220,7 @@ def draw(world: World, seed: int, stream: int, n: int) -> tuple[Bytes, Labels]:
 
 
 def chunks(world: World, seed: int, stream: int, n: int) -> Iterator[tuple[Bytes, Labels]]:
-    """The first n mails of a stream in portions, so that memory doesn't grow with n.
-
-    Args:
-        world, seed, stream, n: As for `draw`.
-    """
+    """The same in portions, so that memory doesn't grow with n; arguments as of `draw`."""
     for start in range(0, n, BLOCK):
         # A block is always drawn whole, so the first rows don't depend on n.
         counts, labels = _draw_block(world, _generator(seed, stream, start // BLOCK))
@@ -300,8 +292,8 @@ def posterior(world: World, x: Bytes) -> Probabilities:
         ValueError: No source of this world can have written one of the mails.
     """
     parts = [
-        _posterior(world, x[start : start + ROWS_AT_ONCE])
-        for start in range(0, len(x), ROWS_AT_ONCE)
+        _posterior(world, x[start : start + POSTERIOR_ROWS])
+        for start in range(0, len(x), POSTERIOR_ROWS)
     ]
     return np.concatenate(parts)
 
@@ -324,50 +316,66 @@ def _posterior(world: World, x: Bytes) -> Probabilities:
     return np.asarray(kinds / kinds.sum(axis=1, keepdims=True))
 
 
-def hand_made(world: World, x: Bytes) -> Floats:
-    """Hand-made features (see the module's docstring) of counts [n, V]: [n, 2 T + 3]."""
-    found = np.empty((len(x), 2 * world.lexicon.shape[1] + 3), dtype=np.float32)
-    for start in range(0, len(x), ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
-        found[rows] = _hand_made(world, x[rows])
+def hand_made(world: World, x: Bytes) -> npt.NDArray[np.float32]:
+    """Hand-made features of mails with the counts [n, V]: [n, N_LISTS + 4].
+
+    Args:
+        world: One from `make_world`, whose word lists are used.
+        x: Counts.
+    """
+    assert world.lists is not None
+    lists = world.lists.astype(np.float32)
+    # Filled portion by portion: put together at the end, they would take twice the memory.
+    found = np.empty((len(x), N_LISTS + 4), dtype=np.float32)
+    for start in range(0, len(x), POSTERIOR_ROWS):
+        rows = slice(start, start + POSTERIOR_ROWS)
+        found[rows] = _hand_made(lists, x[rows])
     return found
 
 
-def _hand_made(world: World, x: Bytes) -> Doubles:
+def _hand_made(lists: npt.NDArray[np.float32], x: Bytes) -> npt.NDArray[np.float32]:
     from scipy.sparse import csr_array
 
-    length = x.sum(axis=1, dtype=np.int64)[:, None]
-    # A sparse product adds up each row by itself: no mail depends on those beside it.
-    expected = csr_array(x) @ world.lexicon
-    used = np.count_nonzero(x, axis=1)[:, None]
-    fullest = x.max(axis=1)[:, None]
-    shares = [part / length for part in (expected, used, fullest)]
-    return np.hstack([*shares, np.log1p(expected), np.log(length)])
+    length = x.sum(axis=1, keepdims=True, dtype=np.float32)
+    shares = (csr_array(x, dtype=np.float32) @ lists) / length
+    topics = shares[:, :N_TOPICS]
+    evenness = topics.sum(axis=1) ** 2 / np.maximum((topics**2).sum(axis=1), np.float32(1e-6))
+    columns = [
+        np.log(length[:, 0]),
+        np.count_nonzero(x, axis=1) / length[:, 0],
+        x.max(axis=1) / length[:, 0],
+        evenness,
+    ]
+    return np.column_stack([shares, *columns]).astype(np.float32)
+
+
+def _lists(random: np.random.Generator, bucket: Integers, frequency: Floats) -> Floats:
+    """How much each bucket counts for each word list, [V, N_LISTS].
+
+    Args:
+        random: Which words the lists know.
+        bucket: Of each word, [W].
+        frequency: Of each word in all mails, [W].
+    """
+    of_word = np.full(N_WORDS, -1)
+    of_word[FIRST_TOPIC:FIRST_STYLE] = np.repeat(np.arange(N_TOPICS), TOPIC_WORDS)
+    of_word[FIRST_STYLE:FIRST_MISSPELT] = N_TOPICS + np.repeat(np.arange(N_STYLES), STYLE_WORDS)
+    of_word[FIRST_MISSPELT:] = N_LISTS - 1
+    known = (random.random(N_WORDS) < KNOWN_WORDS) & (of_word >= 0)
+    mass = np.zeros((N_BUCKETS, N_LISTS))
+    np.add.at(mass, (bucket[known], of_word[known]), frequency[known])
+    total = np.bincount(bucket, frequency, minlength=N_BUCKETS)
+    return np.asarray(mass / np.maximum(total, np.finfo(float).tiny)[:, None])
 
 
 def make_world(seed: int) -> World:
     """Draw the sources of a world."""
     random = _generator(seed, WORLD)
-    label = np.repeat([0, 1], N_SOURCES)
-    words = _sources(random, label)
-    bucket = random.integers(0, N_BUCKETS, N_WORDS)
-    share = _shares(random)
-    mean_length = MEAN_LENGTH * np.exp(random.normal(0, MEAN_LENGTH_SPREAD, len(label)))
-    return World(
-        share=share,
-        label=label,
-        weights=whole_weights(_hashed(words, bucket)),
-        mean_length=mean_length,
-        lexicon=_lexicon(_generator(seed, WORD_LIST), (share * mean_length) @ words, bucket),
-    )
-
-
-def _sources(random: np.random.Generator, label: Labels) -> Doubles:
-    """The distribution over words of each source, whose label is given, [S, W]."""
     topics, misspelt = _topics(random)
     styles = _styles()
     topic_share = _preferences(random, N_TOPICS, TOPIC_CONCENTRATION)
     style_share = _preferences(random, N_STYLES, STYLE_CONCENTRATION)
+    label = np.repeat([0, 1], N_SOURCES)
     words = np.empty((len(label), N_WORDS))
     for source, kind in enumerate(label):
         pair = random.choice(N_TOPICS, 2, replace=False, p=topic_share[kind])
@@ -376,29 +384,18 @@ def _sources(random: np.random.Generator, label: Labels) -> Doubles:
         spelt = (1 - misspells) * topics[pair] + misspells * misspelt[pair]
         known = np.flatnonzero(topics[pair].sum(axis=0) + style)
         words[source] = _mixture(random, spelt, style, known)
-    return words
+    bucket = random.integers(0, N_BUCKETS, N_WORDS)
+    share = _shares(random)
+    return World(
+        share=share,
+        label=label,
+        weights=whole_weights(_hashed(words, bucket)),
+        mean_length=MEAN_LENGTH * np.exp(random.normal(0, MEAN_LENGTH_SPREAD, len(label))),
+        lists=_lists(_generator(seed, LISTS), bucket, share @ words),
+    )
 
 
-def _lexicon(random: np.random.Generator, use: Doubles, bucket: Integers) -> Doubles:
-    """What a word list tells of each bucket, [V, T]; see `World.lexicon`.
-
-    Args:
-        random: Decides on the words that are on the list.
-        use: How often each word is used in all mails, in any unit, [W].
-        bucket: Of each word, [W].
-    """
-    theme = np.full(N_WORDS, UNLISTED)
-    theme[FIRST_TOPIC:FIRST_STYLE] = np.repeat(np.arange(N_TOPICS), TOPIC_WORDS)
-    theme[FIRST_STYLE:FIRST_MISSPELT] = N_TOPICS + np.repeat(np.arange(N_STYLES), STYLE_WORDS)
-    theme[FIRST_MISSPELT:] = MISSPELT
-    theme[random.random(N_WORDS) >= LISTED_SHARE] = UNLISTED
-    of_bucket = np.zeros((N_BUCKETS, N_THEMES))
-    np.add.at(of_bucket, (bucket, theme), use)
-    total = of_bucket.sum(axis=1, keepdims=True)
-    return np.divide(of_bucket, total, out=of_bucket, where=total > 0)
-
-
-def _topics(random: np.random.Generator) -> tuple[Doubles, Doubles]:
+def _topics(random: np.random.Generator) -> tuple[Floats, Floats]:
     """Each topic's distribution over words, and the same with all its triggers misspelt."""
     topics = np.zeros((N_TOPICS, N_WORDS))
     for topic, own in enumerate(_word_ranges(FIRST_TOPIC, N_TOPICS, TOPIC_WORDS)):
@@ -417,7 +414,7 @@ def _topics(random: np.random.Generator) -> tuple[Doubles, Doubles]:
     return topics, misspelt
 
 
-def _styles() -> Doubles:
+def _styles() -> Floats:
     """Each style's distribution over words; neighbours share some."""
     styles = np.zeros((N_STYLES, N_WORDS))
     for style, own in enumerate(_word_ranges(FIRST_STYLE, N_STYLES, STYLE_WORDS)):
@@ -427,7 +424,7 @@ def _styles() -> Doubles:
     return np.asarray(styles / styles.sum(axis=1, keepdims=True))
 
 
-def _preferences(random: np.random.Generator, n: int, concentration: float) -> Doubles:
+def _preferences(random: np.random.Generator, n: int, concentration: float) -> Floats:
     """How often each kind of mail uses each of n topics or styles, [2, n]: alike, not equal."""
     popularity = random.dirichlet(np.full(n, POPULARITY))
     share = random.dirichlet(popularity * n * concentration, size=len(CLASSES)) + SMALLEST_SHARE
@@ -435,8 +432,8 @@ def _preferences(random: np.random.Generator, n: int, concentration: float) -> D
 
 
 def _mixture(
-    random: np.random.Generator, topics: Doubles, style: Doubles, known: npt.NDArray[np.intp]
-) -> Doubles:
+    random: np.random.Generator, topics: Floats, style: Floats, known: npt.NDArray[np.intp]
+) -> Floats:
     """A source's distribution over words, [W].
 
     Args:
@@ -456,21 +453,21 @@ def _mixture(
     return np.asarray(sum(parts[:, None] * [everyday, themes, style, signature]))
 
 
-def _shares(random: np.random.Generator) -> Doubles:
+def _shares(random: np.random.Generator) -> Floats:
     """Share of each source in all mails: Zipf's law within a kind, in random order."""
     law = _zipf(N_SOURCES, SOURCE_EXPONENT)
     kinds = (1 - SPAM_SHARE, SPAM_SHARE)
     return np.concatenate([kind * random.permutation(law) for kind in kinds])
 
 
-def _hashed(words: Doubles, bucket: Integers) -> Doubles:
+def _hashed(words: Floats, bucket: Integers) -> Floats:
     """Distributions over words, [S, W], as distributions over buckets, [S, V]."""
     hashed = np.zeros((N_BUCKETS, len(words)))
     np.add.at(hashed, bucket, words.T)
     return np.ascontiguousarray(hashed.T)
 
 
-def whole_weights(probability: Doubles) -> Integers:
+def whole_weights(probability: Floats) -> Integers:
     """Probabilities, [S, V], as whole numbers of 2**-32 that sum to 2**32 in each row."""
     scaled = probability * (WHOLE / probability.sum(axis=1, keepdims=True))
     weights: Integers = np.rint(scaled).astype(np.int64)
@@ -480,7 +477,7 @@ def whole_weights(probability: Doubles) -> Integers:
     return weights
 
 
-def _zipf(n: int, exponent: float) -> Doubles:
+def _zipf(n: int, exponent: float) -> Floats:
     """Zipf's law: probability of rank r proportional to r**-exponent, [n]."""
     weights = np.arange(1, n + 1) ** -exponent
     return np.asarray(weights / weights.sum())

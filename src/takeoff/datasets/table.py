@@ -95,8 +95,8 @@ def prepare(
         TakeoffError: A file can't be read, a column is not there, or too few rows can be used.
     """
     wish = Wish(name, seed, pool, test, settings, {key: Path(p) for key, p in paths.items()})
-    main = _open(wish.paths["path"], wish)
-    given = _open(wish.paths["test_path"], wish) if "test_path" in wish.paths else None
+    main = open_source(wish.paths["path"], wish)
+    given = open_source(wish.paths["test_path"], wish) if "test_path" in wish.paths else None
     labels = Labelling(wish)
     known, known_test = labels.read(main), labels.read(given) if given else None
     y, classes = labels.finish([known, *([known_test] if known_test else [])])
@@ -397,6 +397,30 @@ def choose(
         TakeoffError: There are too few.
     """
     random = np.random.default_rng([wish.seed, 1])
+    rest, test, left_out = divide(wish, known, given, y, y_given, random)
+    require_rows(wish.name, "pool", wish.pool, len(rest))
+    if known.time is not None:
+        rest = rest[np.argsort(known.time[rest], kind="stable")]
+        pool = rest[len(rest) - wish.pool :]
+    else:
+        pool = np.sort(draw(rest, y, wish.pool, random))
+    left_out["more than are asked for"] += len(rest) - len(pool)
+    return Chosen(pool, test, Counter({k: n for k, n in left_out.items() if n}))
+
+
+def divide(
+    wish: Wish,
+    known: Known,
+    given: Known | None,
+    y: Targets,
+    y_given: Targets | None,
+    random: np.random.Generator,
+) -> tuple[Rows, Rows, Counter[str]]:
+    """The rows that the pool can be made of, the test set, and what is in neither so far.
+
+    Raises:
+        TakeoffError: There are too few rows for the test set.
+    """
     left_out = known.counts()
     rest = known.usable
     if given is not None:
@@ -413,14 +437,7 @@ def choose(
         clash = np.isin(known.group[rest], taken)
         left_out["group is in the test set"] += int(clash.sum())
         rest = rest[~clash]
-    require_rows(wish.name, "pool", wish.pool, len(rest))
-    if known.time is not None:
-        rest = rest[np.argsort(known.time[rest], kind="stable")]
-        pool = rest[len(rest) - wish.pool :]
-    else:
-        pool = np.sort(draw(rest, y, wish.pool, random))
-    left_out["more than are asked for"] += len(rest) - len(pool)
-    return Chosen(pool, test, Counter({k: n for k, n in left_out.items() if n}))
+    return rest, test, left_out
 
 
 def _held_out(
@@ -542,6 +559,8 @@ class Source:
                     places,
                 )
             start, position = stop, end
+            if position == len(order):
+                return
 
 
 def _indices(rows: Rows) -> Any:
@@ -595,7 +614,12 @@ class Columns(Features):
         return found
 
 
-def _open(path: Path, wish: Wish) -> Source:
+def open_source(path: Path, wish: Wish) -> Source:
+    """A file or a folder, and what the config says about it.
+
+    Raises:
+        TakeoffError: It can't be read, or has no such column.
+    """
     settings = wish.settings
     if path.is_dir():
         if any(settings[role] for role in ROLES) or settings["columns"]:
