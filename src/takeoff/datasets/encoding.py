@@ -189,7 +189,7 @@ class Category(Encoder):
         place = {value: i for i, value in enumerate(sorted(self._values))}
         find = _bucket if self.hashed else lambda value: place.get(value, -1)
         codes = by_value(values, find, -1)
-        return (codes[:, None] == np.arange(len(self._kinds()))).astype(np.float32)
+        return np.asarray(codes[:, None] == np.arange(len(self._kinds())), dtype=np.float32)
 
     def _kinds(self) -> list[int]:
         return [INDICATOR] * (CATEGORIES if self.hashed else len(self._values))
@@ -259,7 +259,7 @@ class Text(Encoder):
         return not self._varies
 
     def _features(self, values: list[str], missing: Mask) -> Floats:
-        hashed = _vectorizer().transform(values).toarray().astype(np.float32)
+        hashed = np.asarray(_vectorizer().transform(values).toarray(), dtype=np.float32)
         length = np.array([len(value) for value in values], dtype=np.float32)
         length[missing] = np.nan
         return np.hstack([hashed, length[:, None]])

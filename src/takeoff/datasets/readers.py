@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from takeoff.errors import TakeoffError
+from takeoff.files import sha256
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,7 +44,9 @@ OTHER_ENCODINGS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 class Table(Protocol):
     """Rows of named columns."""
 
-    path: Path
+    @property
+    def path(self) -> Path:
+        """The file."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -71,8 +74,7 @@ def fingerprint_of(path: Path) -> str:
     By content; of large files and of folders by names, sizes and times of the last change.
     """
     if path.is_file() and path.stat().st_size <= HASHED_BY_CONTENT:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        return sha256(path)[:16]
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     total = hashlib.sha256()
     for file in files:
