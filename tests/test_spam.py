@@ -205,6 +205,15 @@ def test_a_prefix_does_not_depend_on_how_much_is_drawn(world: spam.World) -> Non
         assert np.array_equal(y_m, y[:m])
 
 
+def test_chunks_are_the_stream_in_portions(world: spam.World) -> None:
+    """Put together they are what `draw` gives, and none is longer than a block."""
+    counts, labels = zip(*spam.chunks(world, 5, spam.POOL, 2500), strict=True)
+    x, y = spam.draw(world, 5, spam.POOL, 2500)
+    assert np.array_equal(np.concatenate(counts), x)
+    assert np.array_equal(np.concatenate(labels), y)
+    assert [len(part) for part in labels] == [spam.BLOCK, spam.BLOCK, 2500 - 2 * spam.BLOCK]
+
+
 def test_seeds_and_streams_are_independent(world: spam.World) -> None:
     """No stream repeats another's mails, and other seeds make other worlds and mails."""
     streams = [
