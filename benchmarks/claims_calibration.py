@@ -11,8 +11,8 @@ allow for it stand beside those that don't.
 For each claim of `takeoff.claims` one effect is varied around its threshold while everything else
 about the claim is clearly true: the worst case for a false `supported`. Then the decisions:
 plateaus, crossings, labels needed, gains, P(A better than B), and what a known floor is worth to
-forecasts. Last, how often the known
-parameters of surfaces over network size and data come back within two standard errors.
+forecasts. Last, how often the known parameters of surfaces over network size and data come back
+within two standard errors.
 
 Usage: python benchmarks/claims_calibration.py [--quick] [--studies N] [--json FILE]
 """

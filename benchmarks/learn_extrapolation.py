@@ -39,11 +39,13 @@ Floats = NDArray[np.float64]
 
 FACTORS = (1.4, 2.0, 4.0, 8.0, 16.0)
 FOLDS = 5
-RIDGE = 1e-2
-BIAS = 3.0  # weight of the squared mean error at each factor
+RIDGE = 5e-3
+BIAS = 10.0  # weight of the squared mean error at each factor
 RELATIVE = 1.0  # weight of the relative error
 IMPORTANCE = {"full": 1.0, "thinned": 0.5, "noisy": 0.25, "few": 0.25, "best": 0.25}
 FREEDOM = 3.0
+LEAST_ERROR = 0.001  # that relative errors are relative to: a lucky zero would count for all
+SMALL = 0.0025  # errors of which half is noise, for the best error so far
 SPLITS = 25  # behind each mean error of LCDB
 PROBABILITIES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 LENGTHS = {
@@ -125,7 +127,7 @@ def variants(m: Floats, y: Floats, se: Floats, random: np.random.Generator) -> d
         # Where a repeat is off by as much as the error itself, the best is next to zero and says
         # nothing; a constant one looks like a learner that hasn't begun.
         noise = np.sqrt(SPLITS) * float(np.nanmedian(se[-8:]))
-        if noise < best.last / 2 and not is_stuck(best):
+        if 2 * max(noise, SMALL) < best.last and not is_stuck(best):
             found["best"] = best
     return found
 
@@ -172,8 +174,9 @@ def learn_weights(data: Cases, use: NDArray[np.bool_]) -> Floats:
     )
     stuck = torch.from_numpy(data.stuck[use])
     own = torch.from_numpy(per_group(data, use, np.abs(data.truth - data.last)))
-    relative = 1 / (0.1 * last + noise)
-    from_last = np.abs(data.truth - data.last) / (0.1 * data.last + data.noise)
+    relative = 1 / (0.1 * torch.clamp(last, min=LEAST_ERROR) + noise)
+    unit = 0.1 * np.maximum(data.last, LEAST_ERROR) + data.noise
+    from_last = np.abs(data.truth - data.last) / unit
     own_relative = torch.from_numpy(per_group(data, use, np.minimum(from_last, 20)))
     groups = [torch.from_numpy(data.group[use] == g).double() for g in np.unique(data.group)]
     c = torch.zeros(x.shape[2], dtype=torch.float64, requires_grad=True)

@@ -216,7 +216,7 @@ def results(
     curves = fits.summarise(runs, 0.95)
     limits = {name: forecasts.Limits.of(sheets[name]) for name in study.use.datasets}
     ladder = [claims.Learner(**learner) for learner in study.ladder()]
-    settings = claims.ClaimSettings(level=0.95, **study.claims.model_dump())
+    settings = claims.ClaimSettings(level=0.95, **study.claims.model_dump(exclude={"population"}))
     findings = claims.check(runs, ladder, settings)
     return Results(
         study=study.model_dump(mode="json"),

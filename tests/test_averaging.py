@@ -37,6 +37,17 @@ def test_a_better_backtest_gives_more_weight() -> None:
     assert (after >= before).all()
 
 
+def test_the_best_error_so_far_is_not_taken_at_its_word() -> None:
+    """Its noise doesn't show: the last value and weightings of the whole curve gain, and the
+    interval is wider."""
+    best = replace(EVIDENCE, best_so_far=True)
+    before, after = (LEARNED.weights(evidence) for evidence in (EVIDENCE, best))
+    assert (after[:, LAST] > before[:, LAST]).all()
+    steep, whole = (MEMBERS.index(("pow4", tail)) for tail in (3.5, 0.0))
+    assert (after[:, whole] / after[:, steep] > before[:, whole] / before[:, steep]).all()
+    assert (LEARNED.widths(best, before) > LEARNED.widths(EVIDENCE, before)).all()
+
+
 def test_a_rough_curve_is_extrapolated_less() -> None:
     """The last value gains weight with roughness, up to a factor of 4."""
     rough = LEARNED.weights(replace(EVIDENCE, rough=0.6))[:3]

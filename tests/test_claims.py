@@ -27,6 +27,7 @@ from takeoff.claims import (
     last_doublings,
     ranking_agreement,
     relative_reduction,
+    sizes_of_test_sets,
     slope_of,
     verdict_on,
 )
@@ -555,3 +556,13 @@ def test_agreement_at_the_threshold_is_rarely_supported() -> None:
     assert share_supported("unclear_when_small", studies, at_truth) <= MOST
     clear = [ranked(1.0, 0.005, seed=seed) for seed in range(60)]
     assert share_supported("unclear_when_small", clear, SETTINGS) >= 0.95
+
+
+def test_the_number_of_tests_is_known_of_error_rates_only() -> None:
+    """Of losses nothing is known of what another test set would change."""
+    sheets = {
+        "a": {"metric": "error_rate", "n_test": 500},
+        "b": {"metric": "log_loss", "n_test": 500},
+        "from a table": {"metric": "error_rate"},
+    }
+    assert sizes_of_test_sets(sheets) == {"a": 500}

@@ -98,7 +98,7 @@ def test_a_job_that_is_told_to_end_saves_its_batch(tmp_path: Path) -> None:
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     for folder in (whole, stopped):
         folder.mkdir()
-    slow = {"min_steps": 4000, "max_steps": 4000, "patience": 1000}
+    slow = {"min_steps": 16000, "max_steps": 16000, "patience": 1000}
     command = [sys.executable, "-m", "takeoff", *train(stopped, "mlp", [40, 80], **slow)]
     job = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60

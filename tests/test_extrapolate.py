@@ -50,16 +50,6 @@ def test_more_noise_widens_intervals() -> None:
     assert (wide.high - wide.low > narrow.high - narrow.low).all()
 
 
-def test_the_best_error_so_far_is_not_taken_at_its_word() -> None:
-    """Noise that a running minimum hides makes it fall; the forecast falls less than without that
-    knowledge, whatever the curve."""
-    for seed in range(5):
-        best = np.minimum.accumulate(noisy(seed, sd=0.02))
-        nudged = best - 1e-9 * np.arange(len(M))  # never repeats itself
-        known, taken = (extrapolate(M, y, at=AHEAD[:1]).predicted[0] for y in (best, nudged))
-        assert best[-1] - known < best[-1] - taken
-
-
 def test_the_order_of_points_does_not_matter() -> None:
     """Rows may come in any order."""
     order = np.random.default_rng(0).permutation(len(M))

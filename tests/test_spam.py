@@ -205,6 +205,15 @@ def test_a_prefix_does_not_depend_on_how_much_is_drawn(world: spam.World) -> Non
         assert np.array_equal(y_m, y[:m])
 
 
+def test_chunks_are_the_stream_in_portions(world: spam.World) -> None:
+    """Put together they are what `draw` gives, and none is longer than a block."""
+    counts, labels = zip(*spam.chunks(world, 5, spam.POOL, 2500), strict=True)
+    x, y = spam.draw(world, 5, spam.POOL, 2500)
+    assert np.array_equal(np.concatenate(counts), x)
+    assert np.array_equal(np.concatenate(labels), y)
+    assert [len(part) for part in labels] == [spam.BLOCK, spam.BLOCK, 2500 - 2 * spam.BLOCK]
+
+
 def test_seeds_and_streams_are_independent(world: spam.World) -> None:
     """No stream repeats another's mails, and other seeds make other worlds and mails."""
     streams = [
@@ -229,3 +238,37 @@ def test_prepare_gives_a_whole_data_set(tmp_path: Path) -> None:
     assert small.levels[[0, 1, 255]] == pytest.approx([0, math.log(2), math.log(256)])
     assert small.generated
     assert small.digest != spam.prepare(seed=3, pool=100, test=50, cache=tmp_path).digest
+
+
+def test_hand_made_features_are_shares_of_word_lists(
+    world: spam.World, mails: tuple[Bytes, Labels, Probabilities]
+) -> None:
+    """Computed by hand for some mails; a mail has no more words on lists than it has words."""
+    x = mails[0][:200]
+    features = spam.hand_made(world, x)
+    assert world.lists is not None
+    by_hand = x.astype(float) @ world.lists / x.sum(axis=1, keepdims=True)
+    assert features[:, : spam.N_LISTS] == pytest.approx(by_hand, abs=1e-5)
+    assert (features[:, : spam.N_LISTS].sum(axis=1) <= 1 + 1e-5).all()
+    assert features[:, spam.N_LISTS] == pytest.approx(np.log(x.sum(axis=1)))
+    assert np.isfinite(features).all()
+
+
+def test_word_lists_know_most_words_but_not_all(world: spam.World) -> None:
+    """Of the words beyond everyday ones, they count about three in four."""
+    assert world.lists is not None
+    assert (world.lists.sum(axis=1) <= 1 + 1e-9).all()
+    frequency = world.share @ (world.weights / 2**32)
+    listed = float(frequency @ world.lists.sum(axis=1))
+    unlisted = spam.KNOWN_WORDS * (1 - spam.MIXTURE[0])
+    assert listed == pytest.approx(unlisted, abs=0.08)
+
+
+def test_spam_has_more_misspelt_triggers(
+    world: spam.World, mails: tuple[Bytes, Labels, Probabilities]
+) -> None:
+    """The list of misspellings is made for that, though hashing dilutes it."""
+    x, y, _ = mails
+    misspelt = spam.hand_made(world, x[:5000])[:, spam.N_LISTS - 1]
+    kinds = [misspelt[y[:5000] == kind] for kind in (0, 1)]
+    assert stats.ttest_ind(kinds[1], kinds[0], alternative="greater").pvalue < 1e-6

@@ -36,7 +36,7 @@ class Constants:
             holds the best error so far (`takeoff.evidence.is_best_so_far`).
         take_off: [4] log odds that a stuck learner begins to learn: constant, per octave, per unit
             of error, where the error is above one half.
-        scale: [10] coefficients of `scale_features`.
+        scale: [11] coefficients of `scale_features`.
         probabilities, quantiles: [Q] of the standardised errors, ascending; the median is 0.
     """
 
@@ -145,11 +145,12 @@ def outlying(evidence: Evidence) -> Floats:
 
 
 def scale_features(evidence: Evidence, weights: Floats) -> tuple[Floats, Floats]:
-    """[H] a unit, and [H, 10] features of the log of the scale in that unit.
+    """[H] a unit, and [H, 11] features of the log of the scale in that unit.
 
     The features: constant, octaves, octaves beyond the backtests, roughness, the log of 1 + the
-    share of points missing to 30, whether the learner is stuck; then logs in the unit: noise,
-    spread of the members, backtest error of the average, way to go.
+    share of points missing to 30, whether the learner is stuck, whether the errors are the best so
+    far, whose noise doesn't show; then logs in the unit: noise, spread of the members, backtest
+    error of the average, way to go.
     """
     unit = np.full(len(evidence.factors), max(evidence.last, evidence.noise) + evidence.noise)
     predicted = (weights * evidence.members).sum(axis=1)
@@ -162,6 +163,7 @@ def scale_features(evidence: Evidence, weights: Floats) -> tuple[Floats, Floats]
     unreached = np.maximum(np.log2(evidence.factors / evidence.reached), 0.0).clip(max=REACH)
     few = np.log1p(max(30 / evidence.points - 1, 0.0))
     plain = [one, far, unreached, one * evidence.rough, one * few, one * evidence.stuck]
+    plain.append(one * evidence.best_so_far)
     sizes = [one * 0.0, spread, missed, way]
     logs = [np.log((size + evidence.noise) / unit) for size in sizes]
     return unit, np.stack(plain + logs, axis=1)

@@ -101,6 +101,15 @@ class ClaimSettings:
         return tests
 
 
+def sizes_of_test_sets(sheets: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """`ClaimSettings.tests` from the sheets of data sets: of those judged by their error rate."""
+    return {
+        name: int(sheet["n_test"])
+        for name, sheet in sheets.items()
+        if sheet["metric"] == "error_rate" and "n_test" in sheet
+    }
+
+
 @dataclass(frozen=True)
 class Learner:
     """A learner as the claims see it.

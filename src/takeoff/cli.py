@@ -165,10 +165,15 @@ def check_claims(chosen: argparse.Namespace) -> None:
     settings = chosen.settings
     from_table = any(curve.get("given") for curve in settings["design"])
     check = claims_from_means.check if from_table else claims.check
+    thresholds = dict(settings["claims"])
+    of_population = thresholds.pop("population")
+    sheets = _sheets(chosen.results, settings["datasets"]) if of_population else {}
     found = check(
         read_runs(chosen.runs, settings["design"]),
         [claims.Learner(**learner) for learner in settings["learners"]],
-        claims.ClaimSettings(level=settings["level"], **settings["claims"]),
+        claims.ClaimSettings(
+            level=settings["level"], tests=claims.sizes_of_test_sets(sheets), **thresholds
+        ),
     )
     write_csv(chosen.out / "last_doublings.csv", found.last_doublings)
     write_csv(chosen.out / "differences.csv", found.differences)
@@ -373,7 +378,7 @@ def _parser() -> argparse.ArgumentParser:
     command(read_table, "results")
     command(train_curve, "data", "cells", "out")
     command(fit_curves, "results", "out", runs=True)
-    command(check_claims, "out", runs=True)
+    command(check_claims, "results", "out", runs=True)
     command(weigh_options, "results", "out", runs=True)
     command(plot_figures, "results", "out")
     command(render_report, "results", "reports", runs=True)

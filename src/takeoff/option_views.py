@@ -115,7 +115,12 @@ def build(
         return None
     costs = results.study.get("costs") or {}
     found = options.verdicts["datasets"]
-    views = [_of_dataset(options, datasets[name], one, learners) for name, one in found.items()]
+    # In the paper's order: a JSON file has its own.
+    views = [
+        _of_dataset(options, dataset, found[name], learners)
+        for name, dataset in datasets.items()
+        if name in found
+    ]
     return {
         "datasets": views,
         "factors": [str(i) for i in range(len(options.verdicts["factors"]))],

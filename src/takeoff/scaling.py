@@ -51,7 +51,8 @@ class Scaling:
 
     def __call__(self, features: Floats) -> Floats:
         """Scaled features [k, d] in place of the given ones; 0 where a value is missing (NaN)."""
-        with np.errstate(over="ignore"):
+        # Infinite values are clipped below; infinity over infinity tells nothing, as NaN does.
+        with np.errstate(over="ignore", invalid="ignore"):
             features -= self.center
             features /= self.scale
         np.copyto(features, 0, where=np.isnan(features))

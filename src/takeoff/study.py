@@ -285,6 +285,13 @@ class ClaimThresholds(Section):
     margin: Fraction = 0.05
     agreement_margin: Annotated[float, Field(ge=0, lt=2)] = 0.1
     small_m: Count = 2
+    population: Annotated[
+        bool,
+        Field(
+            description="claims about error rates on other test sets too, not on this one alone; "
+            "wider intervals, and more is undecided"
+        ),
+    ] = False
 
 
 FARTHEST = 10  # times the largest m: nothing is forecast beyond (as in `takeoff.decisions`)

@@ -204,6 +204,7 @@ def context(results: Results) -> dict[str, Any]:
             "name": results.study["study"],
             "title": results.study["title"],
             "question": results.study.get("question") or QUESTION,
+            "of_population": bool(results.study["claims"].get("population")),
         },
         "version": takeoff.__version__,
         "datasets": list(datasets.values()),

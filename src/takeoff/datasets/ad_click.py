@@ -15,20 +15,26 @@ the bid. The log-odds of a click are a sum of
 - fatigue: the more often it was seen, the fewer clicks, which wears off within days;
 - the person's score.
 
-An intercept is set so that 8 % of the impressions are clicked on, about as many as in search and
-recommendation. Raw features are one column for each value of a category, and the numbers.
+An intercept is set so that 8 % of the impressions are clicked on. Raw features are one column for
+each value of a category, and the numbers.
 
-Why it is like the real thing. A label is a rare event whose probability varies little and is never
-near 1: to tell clicks from no clicks is hopeless, to know their probability is worth money. Most of
-what there is to learn lies in main effects, which any learner finds; the rest lies in pairs of
-categories, of which most are rare.
+Why it is like the real thing. A click is a rare event, and hardly any impression has one that is
+more likely than not: to tell clicks from no clicks is hopeless, to know their probability is worth
+money. A part of it is told by single categories, a part only by pairs of them, most of which are
+rare, and hidden tastes tie the pairs together.
 
 What it lacks. Time: tastes do not drift, and people do not come back. Real logs have millions of
-advertisements and sites; here their numbers are such that pairs of them are seen again.
+advertisements and sites; here their numbers are such that pairs of them are seen again. Clicks are
+as frequent as in good places on a page of search results; banners have less than one in a hundred.
+And more can be known of these clicks than models have been seen to know of real ones: the
+probability itself had an area under the ROC curve of 0.81 to 0.87 in six worlds, and in all of them
+pairs varied the log-odds more than all single categories did. On the Criteo log,
+logistic regression is reported at 0.77 and the best network, which finds pairs, at 0.80 (Guo and
+others, DeepFM, IJCAI 2017). So the gain from pairs is larger here than there.
 
-What is known. The probability of a click given the features is what the label is drawn from, so
-every floor is exact. The error rate says nothing (never to expect a click is nearly as good as
-anything can be), so the data set is judged by its log-loss.
+What is known. The label is drawn from the probability of a click given the features, rounded as
+they are, so every floor is exact. The error rate says nothing (never to expect a click is nearly as
+good as anything can be), so the data set is judged by its log-loss.
 
 Hand-made features: what an engineer makes of a log of earlier impressions. Click rates, as smoothed
 log-odds, of every category and of the pairs that are known to matter, among 100,000 impressions
@@ -233,21 +239,41 @@ def _draw_block(world: World, random: np.random.Generator) -> Impressions:
     # How readily someone clicks is hidden; the score is what is left of it in a history.
     score = random.normal(0, READINESS, BLOCK) + random.normal(0, SCORE_NOISE, BLOCK)
     bid = random.normal(0, 1, BLOCK) + world.main["advertiser"][codes["advertiser"]]
+    numbers = np.stack([age, np.log1p(seen), np.log1p(hours), score, bid], axis=1, dtype=np.float32)
+    codes |= derived(codes, numbers)
+    probability = 1 / (1 + np.exp(-log_odds(world, codes, numbers)))
+    clicked = (random.random(BLOCK) < probability).astype(np.int64)
+    return Impressions(codes, numbers, probability, clicked)
+
+
+def derived(codes: dict[str, Codes], numbers: Floats) -> dict[str, Codes]:
+    """Categories that follow from other features of n impressions, [n] each."""
+    return {
+        "weekend": (codes["weekday"] >= 5).astype(np.intp),
+        "day part": codes["hour"] // 4,
+        "age group": ((numbers[:, 0] - AGE[0]) // 8).astype(np.intp),
+    }
+
+
+def log_odds(world: World, codes: dict[str, Codes], numbers: Floats) -> Doubles:
+    """The exact log-odds of a click given the features and nothing else, [n].
+
+    Args:
+        world: Where the impressions come from.
+        codes: Of every category, derived ones included, [n] each.
+        numbers: [n, 5], in the order of `NUMBERS`.
+    """
+    age, log_seen, log_hours, score, _ = numbers.T.astype(np.float64)
     category = codes["category"]
     appeal = np.exp(-(((age - world.age_peak[category]) / world.age_width[category]) ** 2) / 2)
-    logit = world.intercept + AGE_EFFECT * (appeal - 0.5) + SCORE_EFFECT * score
-    logit -= FATIGUE * np.minimum(seen, MOST_SEEN) * np.exp(-hours / RECOVERY)
+    found = world.intercept + AGE_EFFECT * (appeal - 0.5) + SCORE_EFFECT * score
+    views = np.minimum(np.rint(np.expm1(log_seen)), MOST_SEEN)
+    found -= FATIGUE * views * np.exp(-np.expm1(log_hours) / RECOVERY)
     for name, effect in world.main.items():
-        logit += effect[codes[name]]
-    codes["weekend"] = (codes["weekday"] >= 5).astype(np.intp)
+        found += effect[codes[name]]
     for (first, second), effects in world.pairs.items():
-        logit += effects[codes[first], codes[second]]
-    codes["day part"] = codes["hour"] // 4
-    codes["age group"] = ((age - AGE[0]) // 8).astype(np.intp)
-    probability = 1 / (1 + np.exp(-logit))
-    numbers = np.column_stack([age, np.log1p(seen), np.log1p(hours), score, bid])
-    clicked = (random.random(BLOCK) < probability).astype(np.int64)
-    return Impressions(codes, numbers.astype(np.float32), probability, clicked)
+        found += effects[codes[first], codes[second]]
+    return np.asarray(found)
 
 
 def _draw_codes(world: World, random: np.random.Generator) -> dict[str, Codes]:

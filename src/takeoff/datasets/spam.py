@@ -19,7 +19,7 @@ Why it is like the real thing
     any learner.
 
 What it lacks
-    Word order, grammar, headers, links and attachments; senders that change over time or adapt to
+    Word order, grammar, capitals, headers, links, files; senders that change over time or adapt to
     a filter; wrong labels; languages. No numbers come from a corpus: all are round ones, chosen.
 
 What is known exactly
@@ -28,6 +28,16 @@ What is known exactly
     the tables that mails are drawn from hold the same integers as the posterior uses. A bucket
     that a source never uses has the probability zero, in both. So no learner's expected error on
     the test set can be lower than the exact floor.
+
+Hand-made features
+    What someone makes of mails with word lists at hand: one for each topic, one for each style, and
+    one of misspelt triggers. A list holds each word of its kind with a probability of three in
+    four: nobody knows them all. Since words are hashed, a bucket counts for a list as much as the
+    list's words make up of it. Features are the share of each list in the mail, the log of its
+    length, the shares of different words and of the most frequent one, and how evenly the mail is
+    spread over the topics. The lists come from a generator of their own, so that mails do not
+    depend on them. All is computed of the counts and blind to labels, so that the floor is the
+    same.
 
 How the numbers were chosen
     A first version (600 sources, about 30 words a mail) was given up for this one after an early
@@ -43,6 +53,7 @@ processor: others may draw or round otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -74,6 +85,7 @@ FIRST_TOPIC = N_EVERYDAY
 FIRST_STYLE = FIRST_TOPIC + N_TOPICS * TOPIC_WORDS
 FIRST_MISSPELT = FIRST_STYLE + N_STYLES * STYLE_WORDS
 N_WORDS = FIRST_MISSPELT + N_TOPICS * N_TRIGGERS
+N_LISTS = N_TOPICS + N_STYLES + 1
 
 # Concentrations: how unlike each other the two kinds are in their topics and styles.
 POPULARITY = 3.0
@@ -92,7 +104,8 @@ SHORTEST, LONGEST = 5, 120
 RANDOM_BITS = 32
 WHOLE = 1 << RANDOM_BITS
 BLOCK = 1024
-WORLD, POOL, TEST = 0, 1, 2
+WORLD, POOL, TEST, LISTS = 0, 1, 2, 3
+KNOWN_WORDS = 0.75  # share of its kind that a word list holds
 # Keeps this data set's random numbers apart from those of others with the same seed.
 KEY = int.from_bytes(NAME.encode(), "big")
 POSTERIOR_ROWS = 4096
@@ -127,6 +140,8 @@ def prepare(seed: int, pool: int, test: int, cache: Path) -> Dataset:
         y_test=y_test,
         levels=np.log1p(np.arange(256)).astype(np.float32),
         posterior_test=posterior(world, x_test),
+        hand_pool=hand_made(world, x_pool),
+        hand_test=hand_made(world, x_test),
     )
 
 
@@ -141,6 +156,7 @@ class World:
         mean_length: Mean number of words, before clipping, [S].
         shortest: Lengths below are raised to it.
         longest: Lengths above are lowered to it; at most 255, so that counts fit a byte.
+        lists: How much each bucket counts for each word list, [V, N_LISTS], rows sum to at most 1.
     """
 
     share: Floats
@@ -149,6 +165,7 @@ class World:
     mean_length: Floats
     shortest: int = SHORTEST
     longest: int = LONGEST
+    lists: Floats | None = None
 
     @property
     def n_buckets(self) -> int:
@@ -194,13 +211,20 @@ def draw(world: World, seed: int, stream: int, n: int) -> tuple[Bytes, Labels]:
     """
     x = np.empty((n, world.n_buckets), dtype=np.uint8)
     y = np.empty(n, dtype=np.int64)
+    start = 0
+    for counts, labels in chunks(world, seed, stream, n):
+        rows = slice(start, start + len(labels))
+        x[rows], y[rows] = counts, labels
+        start = rows.stop
+    return x, y
+
+
+def chunks(world: World, seed: int, stream: int, n: int) -> Iterator[tuple[Bytes, Labels]]:
+    """The same in portions, so that memory doesn't grow with n; arguments as of `draw`."""
     for start in range(0, n, BLOCK):
         # A block is always drawn whole, so the first rows don't depend on n.
         counts, labels = _draw_block(world, _generator(seed, stream, start // BLOCK))
-        stop = min(start + BLOCK, n)
-        x[start:stop] = counts[: stop - start]
-        y[start:stop] = labels[: stop - start]
-    return x, y
+        yield counts[: n - start], labels[: n - start]
 
 
 def _draw_block(world: World, random: np.random.Generator) -> tuple[Bytes, Labels]:
@@ -292,6 +316,58 @@ def _posterior(world: World, x: Bytes) -> Probabilities:
     return np.asarray(kinds / kinds.sum(axis=1, keepdims=True))
 
 
+def hand_made(world: World, x: Bytes) -> npt.NDArray[np.float32]:
+    """Hand-made features of mails with the counts [n, V]: [n, N_LISTS + 4].
+
+    Args:
+        world: One from `make_world`, whose word lists are used.
+        x: Counts.
+    """
+    assert world.lists is not None
+    lists = world.lists.astype(np.float32)
+    # Filled portion by portion: put together at the end, they would take twice the memory.
+    found = np.empty((len(x), N_LISTS + 4), dtype=np.float32)
+    for start in range(0, len(x), POSTERIOR_ROWS):
+        rows = slice(start, start + POSTERIOR_ROWS)
+        found[rows] = _hand_made(lists, x[rows])
+    return found
+
+
+def _hand_made(lists: npt.NDArray[np.float32], x: Bytes) -> npt.NDArray[np.float32]:
+    from scipy.sparse import csr_array
+
+    length = x.sum(axis=1, keepdims=True, dtype=np.float32)
+    shares = (csr_array(x, dtype=np.float32) @ lists) / length
+    topics = shares[:, :N_TOPICS]
+    evenness = topics.sum(axis=1) ** 2 / np.maximum((topics**2).sum(axis=1), np.float32(1e-6))
+    columns = [
+        np.log(length[:, 0]),
+        np.count_nonzero(x, axis=1) / length[:, 0],
+        x.max(axis=1) / length[:, 0],
+        evenness,
+    ]
+    return np.column_stack([shares, *columns]).astype(np.float32)
+
+
+def _lists(random: np.random.Generator, bucket: Integers, frequency: Floats) -> Floats:
+    """How much each bucket counts for each word list, [V, N_LISTS].
+
+    Args:
+        random: Which words the lists know.
+        bucket: Of each word, [W].
+        frequency: Of each word in all mails, [W].
+    """
+    of_word = np.full(N_WORDS, -1)
+    of_word[FIRST_TOPIC:FIRST_STYLE] = np.repeat(np.arange(N_TOPICS), TOPIC_WORDS)
+    of_word[FIRST_STYLE:FIRST_MISSPELT] = N_TOPICS + np.repeat(np.arange(N_STYLES), STYLE_WORDS)
+    of_word[FIRST_MISSPELT:] = N_LISTS - 1
+    known = (random.random(N_WORDS) < KNOWN_WORDS) & (of_word >= 0)
+    mass = np.zeros((N_BUCKETS, N_LISTS))
+    np.add.at(mass, (bucket[known], of_word[known]), frequency[known])
+    total = np.bincount(bucket, frequency, minlength=N_BUCKETS)
+    return np.asarray(mass / np.maximum(total, np.finfo(float).tiny)[:, None])
+
+
 def make_world(seed: int) -> World:
     """Draw the sources of a world."""
     random = _generator(seed, WORLD)
@@ -309,11 +385,13 @@ def make_world(seed: int) -> World:
         known = np.flatnonzero(topics[pair].sum(axis=0) + style)
         words[source] = _mixture(random, spelt, style, known)
     bucket = random.integers(0, N_BUCKETS, N_WORDS)
+    share = _shares(random)
     return World(
-        share=_shares(random),
+        share=share,
         label=label,
         weights=whole_weights(_hashed(words, bucket)),
         mean_length=MEAN_LENGTH * np.exp(random.normal(0, MEAN_LENGTH_SPREAD, len(label))),
+        lists=_lists(_generator(seed, LISTS), bucket, share @ words),
     )
 
 
