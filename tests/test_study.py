@@ -160,3 +160,58 @@ def test_what_a_learner_learns_from_is_part_of_its_fit() -> None:
     assert study.learners["ridge"].training_part()["features"] == "hand_made"
     assert study.curve_settings("spam", "svm_rbf")["fit"]["features"] == "raw"
     assert "learners.ridge.features" in refused({"learners": {"ridge": {"features": "made"}}})
+
+
+def own(tmp_path: Path, **keys: Any) -> dict[str, Any]:
+    """A change that studies one's own table instead."""
+    (tmp_path / "SECRETFOLDER").mkdir(exist_ok=True)
+    path = tmp_path / "SECRETFOLDER/mine.csv"
+    path.touch()
+    mine = {"m": [10, 20], "pool": 20, "test": 10, "path": str(path), "label": "y"} | keys
+    return {"use": {"datasets": ["mine"]}, "datasets": {"mine": mine}}
+
+
+def test_data_of_ones_own_need_no_module(tmp_path: Path) -> None:
+    """The study says what the file holds, where it is, and which module reads it."""
+    change = own(tmp_path, columns={"a": "text"}, classes={0: "stays", True: "leaves"})
+    study = load_study(laid_over(lecture(), change))
+    table = study.data_settings("mine")["table"]
+    assert table["columns"] == {"a": "text"}
+    assert table["classes"] == {"0": "stays", "true": "leaves"}
+    assert study.data_module("mine") == "takeoff.datasets.table"
+    assert study.data_module("spam") == "takeoff.datasets.spam"
+    assert [path.name for path in study.data_files("mine").values()] == ["mine.csv"]
+    assert study.data_files("spam") == {}
+    assert "table" not in study.data_settings("spam")
+
+
+def test_a_record_of_the_study_hides_folders_and_values(tmp_path: Path) -> None:
+    """Of a path it has the name, of renamed classes the new names; a job's settings have none."""
+    change = own(tmp_path, classes={"SECRETVALUE": "stays", "other": "leaves"})
+    study = load_study(laid_over(lecture(), change))
+    record = study.record()["datasets"]["mine"]
+    assert (record["path"], record["classes"]) == ("mine.csv", ["stays", "leaves"])
+    assert "SECRET" not in str(study.record())
+    assert "SECRETFOLDER" not in str(study.data_settings("mine"))
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ({"labl": "y"}, "did you mean 'label'?"),
+        ({"path": "/nowhere/gone.csv"}, "there is no 'gone.csv' where it points to"),
+        ({"columns": {"a": "numbr"}}, "'number'"),
+        ({"columns": {"y": "number"}}, "must not list the label 'y'"),
+        ({"metric": "rmse"}, "rmse does not fit task: classification"),
+        ({"task": "regression", "metric": "error_rate"}, "does not fit task: regression"),
+        ({"task": "regression", "classes": {"a": "b"}}, "no meaning in regression"),
+        ({"group": "y"}, "can't be two of"),
+        ({"path": None}, "label is for data of one's own"),
+    ],
+)
+def test_what_makes_no_sense_of_ones_own_data_is_refused(
+    tmp_path: Path, keys: dict[str, Any], says: str
+) -> None:
+    """Each mistake is one message at its key."""
+    message = refused(own(tmp_path, **keys))
+    assert says in message and "datasets.mine" in message

@@ -146,7 +146,7 @@ def _joined(flights: pd.DataFrame, weather: pd.DataFrame, planes: pd.DataFrame) 
     rows["departure"] = _minutes(rows["sched_dep_time"])
     rows["arrival"] = _minutes(rows["sched_arr_time"])
     day = pd.to_datetime(rows[["year", "month", "day"]])
-    rows["weekday"] = day.dt.dayofweek
+    rows["weekday"] = day.dt.day_of_week
     rows["late"] = rows["arr_delay"] > LATE
     order = np.lexsort((rows["departure"], day))
     return rows.iloc[order][[*CATEGORIES, *NUMBERS, "late"]].reset_index(drop=True)
