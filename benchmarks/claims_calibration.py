@@ -8,11 +8,11 @@ about the population, the errors also owe something to the test set, the same in
 that no repeat shows it: claims (`ClaimSettings.tests`) and decisions (`decisions.About`) that
 allow for it stand beside those that don't.
 
-For each claim of `takeoff.claims` one effect is varied around its threshold while everything else
-about the claim is clearly true: the worst case for a false `supported`. Then the decisions:
-plateaus, crossings, labels needed, gains, P(A better than B), and what a known floor is worth to
-forecasts. Last, how often the known parameters of surfaces over network size and data come back
-within two standard errors.
+For each claim of `takeoff.statistics.claims` one effect is varied around its threshold while
+everything else about the claim is clearly true: the worst case for a false `supported`. Then the
+decisions: plateaus, crossings, labels needed, gains, P(A better than B), and what a known floor is
+worth to forecasts. Last, how often the known parameters of surfaces over network size and data come
+back within two standard errors.
 
 Usage: python benchmarks/claims_calibration.py [--quick] [--studies N] [--json FILE]
 """
@@ -34,10 +34,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from takeoff import claims, comparisons, decisions, surfaces
-from takeoff.claims import ClaimSettings, DataSetCurves, Learner
-from takeoff.evidence import check
-from takeoff.extrapolate import forecast_curve
+from takeoff.statistics import claims, comparisons, decisions, surfaces
+from takeoff.statistics.claims import ClaimSettings, DataSetCurves, Learner
+from takeoff.statistics.evidence import check
+from takeoff.statistics.extrapolate import forecast_curve
 
 Floats = NDArray[np.float64]
 M = np.round(np.geomspace(100, 102_400, 11))  # doublings

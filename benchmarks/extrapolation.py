@@ -11,9 +11,9 @@ widths compare, the intervals of each peer are the narrowest multiples of its ow
 of the four families for averages, the way from the last value otherwise, plus the standard error)
 that cover as often as takeoff's do: the peer is told the answer, takeoff isn't.
 
-The constants in `takeoff.learned` come from LCDB 1.1. On curves that they come from, pass
---constants FOLDS.json, which `learn_extrapolation.py --folds FOLDS.json` writes: then every data
-set is predicted with constants that never saw it.
+The constants in `takeoff.statistics.learned` come from LCDB 1.1. On curves that they come from,
+pass --constants FOLDS.json, which `learn_extrapolation.py --folds FOLDS.json` writes: then every
+data set is predicted with constants that never saw it.
 
 A table of domain, task, model, x, loss, training (1: fit, 0: predict): the root mean square of the
 difference of log losses, averaged over the tasks of each domain. Peers: last value, M2, M4, BNSL.
@@ -36,11 +36,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from takeoff.averaging import Constants
-from takeoff.evidence import check
-from takeoff.extrapolate import Forecast, forecast_curve
-from takeoff.families import fit
-from takeoff.learned import LEARNED
+from takeoff.statistics.averaging import Constants
+from takeoff.statistics.evidence import check
+from takeoff.statistics.extrapolate import Forecast, forecast_curve
+from takeoff.statistics.families import fit
+from takeoff.statistics.learned import LEARNED
 
 Floats = NDArray[np.float64]
 Curve = Callable[[Any, Floats], Floats]
@@ -336,7 +336,7 @@ def scaling_peers(x: Floats, y: Floats, at: Floats) -> dict[str, Floats]:
 
 
 def m4(u: Floats, y: Floats, v: Floats) -> Floats:
-    """M4 with even weights, by the profile of `takeoff.families`: local searches of its log
+    """M4 with even weights, by `takeoff.statistics.families`' profile: local searches of its log
     residuals, as its authors do them, end in worse places on these curves."""
     bounds = (0.0, 1.0 if y.max() < 1 else np.inf)
     return fit("m4", u, y, np.ones((1, len(u))), bounds=bounds, robust=False).error(v)[0]

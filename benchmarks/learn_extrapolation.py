@@ -1,4 +1,4 @@
-"""Derive the constants of `takeoff.learned` from a collection of learning curves.
+"""Derive the constants of `takeoff.statistics.learned` from a collection of learning curves.
 
 Every curve whose largest m is at least --least is cut at m_max / F for several F: once as it is
 and, for some, thinned, with the noise of a single repeat and no standard errors, as the best such
@@ -32,8 +32,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from takeoff.averaging import Constants, scale_features, score_features
-from takeoff.evidence import MEMBERS, TAKES_OFF, Curve, Evidence, check, gather, is_stuck
+from takeoff.statistics.averaging import Constants, scale_features, score_features
+from takeoff.statistics.evidence import MEMBERS, TAKES_OFF, Curve, Evidence, check, gather, is_stuck
 
 Floats = NDArray[np.float64]
 
@@ -332,9 +332,9 @@ def report(found: pd.DataFrame) -> None:
 
 
 def module_text(constants: Constants) -> str:
-    """The module `takeoff.learned`."""
+    """The module `takeoff.statistics.learned`."""
     lines = [
-        '"""What the extrapolation learned from other curves: see `takeoff.averaging.Constants`.',
+        '"""What the extrapolation learned from other curves: see `averaging.Constants`.',
         "",
         "Derived, and to be derived again where members or features change, by",
         "",
@@ -343,7 +343,7 @@ def module_text(constants: Constants) -> str:
         "",
         "from __future__ import annotations",
         "",
-        "from takeoff.averaging import Constants",
+        "from takeoff.statistics.averaging import Constants",
         "",
         "LEARNED = Constants(",
         *(f"    {field.name}={getattr(constants, field.name)!r}," for field in fields(constants)),

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from takeoff import claims, figures, fits, forecasts
-from takeoff.facts import Results
+from takeoff.paper import figures
+from takeoff.paper.facts import Results
+from takeoff.statistics import claims, fits, forecasts
 from takeoff.study import load_study
 
 M = [125, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000]

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from takeoff.averaging import backtest_gain, outlying, scale_features, score_features
-from takeoff.evidence import LAST, MEMBERS, TAKES_OFF, check, gather
-from takeoff.learned import LEARNED
+from takeoff.statistics.averaging import backtest_gain, outlying, scale_features, score_features
+from takeoff.statistics.evidence import LAST, MEMBERS, TAKES_OFF, check, gather
+from takeoff.statistics.learned import LEARNED
 
 M = np.round(np.geomspace(16, 4096, 25))
 ERRORS = 0.05 + 0.8 * M**-0.5

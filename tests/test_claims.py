@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from takeoff.claims import (
+from takeoff.errors import TakeoffError
+from takeoff.statistics.claims import (
     CLAIMS,
     ClaimSettings,
     Curve,
@@ -31,7 +32,6 @@ from takeoff.claims import (
     slope_of,
     verdict_on,
 )
-from takeoff.errors import TakeoffError
 
 M = [125, 250, 500, 1000, 2000, 4000, 8000]
 REPEATS = 5

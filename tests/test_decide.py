@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from takeoff.cli import main
-from takeoff.decide import COLUMNS, Asked, decide_file, read_curves
 from takeoff.errors import TakeoffError
+from takeoff.statistics.decide import COLUMNS, Asked, decide_file, read_curves
 
 M = np.round(np.geomspace(32, 4096, 15))
 REAL = Path(__file__).parents[2] / "shared/data/lcdb_curves.csv.gz"

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from takeoff.decisions import (
+from takeoff.errors import TakeoffError
+from takeoff.statistics.decisions import (
     FARTHEST,
     About,
     Measured,
@@ -22,7 +23,6 @@ from takeoff.decisions import (
     probability_better,
     ranking,
 )
-from takeoff.errors import TakeoffError
 
 Floats = NDArray[np.float64]
 M = np.round(np.geomspace(32, 4096, 15))

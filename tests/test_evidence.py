@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from takeoff.evidence import (
+from takeoff.statistics.evidence import (
     LAST,
     MEMBERS,
     TAKE_OFF,

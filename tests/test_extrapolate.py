@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from takeoff.errors import TakeoffError
-from takeoff.extrapolate import FAR, NAIVE, WAITING, extrapolate, probability_below
-from takeoff.families import TOO_FEW
+from takeoff.statistics.extrapolate import FAR, NAIVE, WAITING, extrapolate, probability_below
+from takeoff.statistics.families import TOO_FEW
 
 M = np.round(np.geomspace(16, 4096, 25))
 AHEAD = np.array([8192.0, 16384.0, 65536.0])

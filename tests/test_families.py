@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from takeoff import families
-from takeoff.families import AT_BOUND, CONVERGED, FAMILIES, NOT_DECREASING, TOO_FEW, fit
+from takeoff.statistics import families
+from takeoff.statistics.families import AT_BOUND, CONVERGED, FAMILIES, NOT_DECREASING, TOO_FEW, fit
 
 M = np.round(np.geomspace(16, 4096, 33))
 FAR = np.array([8192.0, 65536.0])

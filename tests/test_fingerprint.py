@@ -62,7 +62,7 @@ def test_a_baseline_does_not_depend_on_networks() -> None:
     """An edit of the network code retrains networks only."""
     assert "takeoff.learners.mlp" not in closure("takeoff.learners.svm_rbf")
     assert "takeoff.training" in closure("takeoff.learners.svm_rbf")
-    assert "takeoff.paper" not in closure("takeoff.learners.mlp")
+    assert "takeoff.paper.report" not in closure("takeoff.learners.mlp")
 
 
 def test_a_module_that_is_not_there_is_an_error(kit: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from takeoff.errors import TakeoffError
-from takeoff.fits import (
+from takeoff.statistics.fits import (
     CURVE_COLUMNS,
     FIT_COLUMNS,
     error_table,

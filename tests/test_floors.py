@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from takeoff import fits
-from takeoff.floors import End, ends
-from takeoff.measures import Measure
+from takeoff.paper.measures import Measure
+from takeoff.statistics import fits
+from takeoff.statistics.floors import End, ends
 
 M = [100, 200, 400, 800]
 FLOOR = 0.2

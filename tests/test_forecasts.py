@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from takeoff.errors import TakeoffError
-from takeoff.forecasts import (
+from takeoff.statistics.forecasts import (
     AHEAD,
     FORECAST_COLUMNS,
     HELD_OUT_COLUMNS,

@@ -10,13 +10,15 @@ import pandas as pd
 import pytest
 import yaml
 
-from takeoff import claims, claims_from_means, facts, fits, given, options, prose, views
+from takeoff import given
 from takeoff.cli import main
 from takeoff.demand import demands, read_study
 from takeoff.errors import TakeoffError
-from takeoff.forecasts import forecast_curves, hold_out
-from takeoff.measures import Measure
+from takeoff.paper import facts, prose, views
+from takeoff.paper.measures import Measure
 from takeoff.runs import read_runs
+from takeoff.statistics import claims, claims_from_means, fits, options
+from takeoff.statistics.forecasts import forecast_curves, hold_out
 from takeoff.study import Runs, Study
 
 ROOT = Path(__file__).parents[1]

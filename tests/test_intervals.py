@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from takeoff.intervals import (
+from takeoff.statistics.intervals import (
     Estimate,
     binomial_variance,
     decide,

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from takeoff import levers
-from takeoff.decisions import Measured, measured
-from takeoff.levers import Lever, Named, conclude
+from takeoff.statistics import levers
+from takeoff.statistics.decisions import Measured, measured
+from takeoff.statistics.levers import Lever, Named, conclude
 
 M = np.array([125, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000], dtype=float)
 MARGIN, LEVEL = 0.1, 0.9

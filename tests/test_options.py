@@ -16,22 +16,13 @@ import pandas as pd
 import pytest
 import synthetic_study
 
-from takeoff import (
-    decisions,
-    facts,
-    figures,
-    option_facts,
-    options,
-    paper,
-    prose,
-    study,
-    typeset,
-    views,
-    wording,
-)
-from takeoff.facts import Results
-from takeoff.measures import Measure
-from takeoff.options import Asked, Options
+from takeoff import study
+from takeoff.paper import facts, figures, option_facts, prose, typeset, views, wording
+from takeoff.paper import report as paper
+from takeoff.paper.facts import Results
+from takeoff.paper.measures import Measure
+from takeoff.statistics import decisions, options
+from takeoff.statistics.options import Asked, Options
 from takeoff.study import load_study
 
 REPORTS = Path(__file__).parents[1] / "reports"

@@ -18,11 +18,12 @@ import typst
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from takeoff import facts, figures, paper, prose, typeset, views, wording
 from takeoff.errors import TakeoffError
-from takeoff.evidence import MEMBERS
-from takeoff.facts import Results
-from takeoff.families import SEPARABLE
+from takeoff.paper import facts, figures, prose, typeset, views, wording
+from takeoff.paper import report as paper
+from takeoff.paper.facts import Results
+from takeoff.statistics.evidence import MEMBERS
+from takeoff.statistics.families import SEPARABLE
 from takeoff.study import load_study
 
 REPORTS = Path(__file__).parents[1] / "reports"

@@ -11,7 +11,14 @@ import pytest
 
 from takeoff.cli import main
 from takeoff.errors import TakeoffError
-from takeoff.predictions import ADDED, NO_CURVE, predict, predict_file, read_curves, read_points
+from takeoff.statistics.predictions import (
+    ADDED,
+    NO_CURVE,
+    predict,
+    predict_file,
+    read_curves,
+    read_points,
+)
 
 M = np.round(np.geomspace(16, 2048, 15))
 

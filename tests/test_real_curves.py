@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from takeoff.extrapolate import extrapolate
+from takeoff.statistics.extrapolate import extrapolate
 
 CURVES = Path(
     os.environ.get("TAKEOFF_CURVES") or Path(__file__).parents[2] / "shared/data/lcdb_curves.csv.gz"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from takeoff.evidence import check
-from takeoff.shapes import shape_of
+from takeoff.statistics.evidence import check
+from takeoff.statistics.shapes import shape_of
 
 M = np.round(np.geomspace(16, 4096, 25))
 STEP = np.linspace(0, 1, 25)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from takeoff.cli import main
 from takeoff.errors import TakeoffError
-from takeoff.surfaces import (
+from takeoff.statistics.surfaces import (
     DELTA,
     GRADIENT,
     PARAMETERS,

@@ -101,9 +101,10 @@ def train_curve(chosen: argparse.Namespace) -> None:
 
 def fit_curves(chosen: argparse.Namespace) -> None:
     """Average the repeats; describe every curve by a law, forecast it, and hold out its end."""
-    from takeoff import fits, forecasts, given
+    from takeoff import given
     from takeoff.files import write_csv
     from takeoff.runs import read_runs
+    from takeoff.statistics import fits, forecasts
 
     settings = chosen.settings
     runs = read_runs(chosen.runs, settings["design"])
@@ -126,11 +127,11 @@ def fit(chosen: argparse.Namespace) -> None:
     """Forecast the learning curves of a table, or fit a surface over network size and data."""
     surface = chosen.surface is not None and not (chosen.curves or chosen.predict)
     if surface and chosen.y and len(chosen.x or ()) == 2:
-        from takeoff.surfaces import fit_file
+        from takeoff.statistics.surfaces import fit_file
 
         fit_file(chosen.surface, chosen.x, chosen.y, chosen.out, chance=chosen.chance)
     elif chosen.curves and chosen.predict and not chosen.surface:
-        from takeoff.predictions import predict_file
+        from takeoff.statistics.predictions import predict_file
 
         predict_file(chosen.curves, chosen.predict, chosen.out)
     else:
@@ -142,8 +143,8 @@ def fit(chosen: argparse.Namespace) -> None:
 
 def decide(chosen: argparse.Namespace) -> None:
     """Print what the learning curves of a table say: labels needed, gains, plateaus, ranking."""
-    from takeoff.decide import Asked, decide_file
-    from takeoff.decisions import About
+    from takeoff.statistics.decide import Asked, decide_file
+    from takeoff.statistics.decisions import About
 
     asked = Asked(
         targets=chosen.target,
@@ -158,9 +159,9 @@ def decide(chosen: argparse.Namespace) -> None:
 
 def check_claims(chosen: argparse.Namespace) -> None:
     """Hold the claims against the runs."""
-    from takeoff import claims, claims_from_means
     from takeoff.files import write_csv, write_json
     from takeoff.runs import read_runs
+    from takeoff.statistics import claims, claims_from_means
 
     settings = chosen.settings
     from_table = any(curve.get("given") for curve in settings["design"])
@@ -183,9 +184,9 @@ def check_claims(chosen: argparse.Namespace) -> None:
 
 def weigh_options(chosen: argparse.Namespace) -> None:
     """Decide what more labels would bring, and what holds the error back."""
-    from takeoff import options
-    from takeoff.measures import Measure
+    from takeoff.paper.measures import Measure
     from takeoff.runs import read_runs
+    from takeoff.statistics import options
 
     settings = chosen.settings
     sheets = _sheets(chosen.results, settings["datasets"])
@@ -201,9 +202,9 @@ def weigh_options(chosen: argparse.Namespace) -> None:
 
 def plot_figures(chosen: argparse.Namespace) -> None:
     """Draw every figure of the paper."""
-    from takeoff import figures
     from takeoff.files import read_csv
-    from takeoff.measures import Measure
+    from takeoff.paper import figures
+    from takeoff.paper.measures import Measure
 
     learners, claims = chosen.settings["learners"], chosen.settings["claims"]
     sheets = _sheets(chosen.results, chosen.settings["datasets"])
@@ -238,10 +239,11 @@ def plot_figures(chosen: argparse.Namespace) -> None:
 
 def render_report(chosen: argparse.Namespace) -> None:
     """Write the paper: report.html, report.pdf, report.json, figures and tables."""
-    from takeoff import options, paper
-    from takeoff.facts import Results
     from takeoff.files import read_csv, read_json
+    from takeoff.paper import report as paper
+    from takeoff.paper.facts import Results
     from takeoff.runs import read_runs
+    from takeoff.statistics import options
 
     study, folder = chosen.settings["study"], chosen.results
     results = Results(

@@ -23,7 +23,7 @@ def fingerprint(*modules: str, root: Path = ROOT) -> str:
     """A hash of the modules' code and of all they import from the same package.
 
     Args:
-        modules: Dotted names, such as "takeoff.fits".
+        modules: Dotted names, such as "takeoff.statistics.fits".
         root: Folder of the package; the package's name is the folder's.
 
     Raises:

@@ -1,13 +1,13 @@
 """A study that starts from a table of learning curves: `runs: curves.csv` in its config.
 
-The table is as for `takeoff fit` (see `takeoff.predictions`). `load` reads the config and looks
-into the table, so that the study knows its data sets, learners and m before anything runs;
-`write_runs` then writes what training would have written: a table per curve, and a sheet per data
-set. Names become identifiers (they are parts of file names and of ids); readers see those of the
-table.
+The table is as for `takeoff fit` (see `takeoff.statistics.predictions`). `load` reads the config
+and looks into the table, so that the study knows its data sets, learners and m before anything
+runs; `write_runs` then writes what training would have written: a table per curve, and a sheet per
+data set. Names become identifiers (they are parts of file names and of ids); readers see those of
+the table.
 
-`summarise` and `fit_laws` are those of `takeoff.fits` for curves that may lack repeats; claims
-about them are in `takeoff.claims_from_means`.
+`summarise` and `fit_laws` are those of `takeoff.statistics.fits` for curves that may lack repeats;
+claims about them are in `takeoff.statistics.claims_from_means`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ import pandas as pd
 import yaml
 from scipy import special
 
-from takeoff import fits
 from takeoff.errors import TakeoffError
 from takeoff.files import write_csv, write_json
-from takeoff.predictions import read_repeats
+from takeoff.statistics import fits
+from takeoff.statistics.predictions import read_repeats
 from takeoff.study import Given, Runs, Study, TableDataset, TableLearner, load_study, nearest
 
 RATES = ("error_rate", "balanced_error")

@@ -294,7 +294,7 @@ class ClaimThresholds(Section):
     ] = False
 
 
-FARTHEST = 10  # times the largest m: nothing is forecast beyond (as in `takeoff.decisions`)
+FARTHEST = 10  # times the largest m: nothing is forecast beyond, as in `decisions`
 
 
 class DecisionSettings(Section):

@@ -1,7 +1,7 @@
 """How members are weighted and how wide the forecast is: formulas, and the constants in them.
 
-The constants are in `takeoff.learned`; here is what they mean. All features are ratios, so that
-nothing changes where m or the unit of the error is rescaled.
+The constants are in `takeoff.statistics.learned`; here is what they mean. All features are ratios,
+so that nothing changes where m or the unit of the error is rescaled.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from takeoff.evidence import LAST, MEMBERS, TAILS, TAKES_OFF, Evidence
+from takeoff.statistics.evidence import LAST, MEMBERS, TAILS, TAKES_OFF, Evidence
 
 Floats = NDArray[np.float64]
 
@@ -21,7 +21,7 @@ WIDEST = 30.0  # scales, and ratios under a logarithm, are kept within this many
 
 @dataclass(frozen=True)
 class Constants:
-    """Everything that was learned from other curves. K members (`takeoff.evidence.MEMBERS`).
+    """Everything that was learned from other curves. K members (`evidence.MEMBERS`).
 
     Attributes:
         prior: [K] log odds of the members, at a factor of 4.
@@ -33,7 +33,7 @@ class Constants:
             logarithm of the number of points, and roughness times octaves.
         rough_tail: What a weighting of the whole tail gains from roughness.
         best_so_far: [2] what the last value, and a weighting of the whole tail, gain where a curve
-            holds the best error so far (`takeoff.evidence.is_best_so_far`).
+            holds the best error so far (`takeoff.statistics.evidence.is_best_so_far`).
         take_off: [4] log odds that a stuck learner begins to learn: constant, per octave, per unit
             of error, where the error is above one half.
         scale: [11] coefficients of `scale_features`.

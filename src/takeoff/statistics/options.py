@@ -1,8 +1,8 @@
 """What more labels would bring, and what else: the options of whoever has a study's results.
 
-`weigh` asks `takeoff.decisions` what its curves say (labels needed, gains, plateaus, crossings,
-rankings) and `takeoff.levers` what holds the error back. Everything comes out as plain tables,
-which the paper's facts are made from.
+`weigh` asks `takeoff.statistics.decisions` what its curves say (labels needed, gains, plateaus,
+crossings, rankings) and `takeoff.statistics.levers` what holds the error back. Everything comes out
+as plain tables, which the paper's facts are made from.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from takeoff import decisions, levers
-from takeoff.decisions import Measured, measured
 from takeoff.errors import TakeoffError
 from takeoff.files import read_csv, read_json, write_csv, write_json
-from takeoff.levers import Named
-from takeoff.measures import Measure
+from takeoff.paper.measures import Measure
+from takeoff.statistics import decisions, levers
+from takeoff.statistics.decisions import Measured, measured
+from takeoff.statistics.levers import Named
 
 # The targets that "auto" asks for: the best error without these shares of it, or of what lies above
 # the floor where that is known, since nothing gets below it.
@@ -43,7 +43,7 @@ class Asked:
         targets: Errors to reach, in every data set; "auto": `BELOW_BEST`.
         factors: Multiples of the labels.
         margin: Share of the error that a lever must remove to be worth it.
-        doublings, plateau_margin: As in `takeoff.decisions.plateau`.
+        doublings, plateau_margin: As in `takeoff.statistics.decisions.plateau`.
         level: Of all intervals and tests.
     """
 

@@ -1,7 +1,7 @@
 """The figures: frames in, a figure out.
 
 A figure shows one panel per data set, and a learner looks the same in all of them (see
-`takeoff.looks`).
+`takeoff.paper.looks`).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
 from takeoff.files import replacing
-from takeoff.looks import INK, STYLE, Learners, Look, looks
-from takeoff.measures import Measure, axis_label, of_all
-from takeoff.wording import MINUS, clean, count, plain_number, plain_percent
+from takeoff.paper.looks import INK, STYLE, Learners, Look, looks
+from takeoff.paper.measures import Measure, axis_label, of_all
+from takeoff.paper.wording import MINUS, clean, count, plain_number, plain_percent
 
 if TYPE_CHECKING:
     import pandas as pd

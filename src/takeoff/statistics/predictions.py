@@ -21,9 +21,9 @@ import numpy as np
 import pandas as pd
 
 from takeoff.errors import TakeoffError
-from takeoff.evidence import Kind, check
-from takeoff.extrapolate import forecast_curve
 from takeoff.files import replacing, write_csv
+from takeoff.statistics.evidence import Kind, check
+from takeoff.statistics.extrapolate import forecast_curve
 
 LEVEL = 0.9
 NAMES = ("dataset", "learner")

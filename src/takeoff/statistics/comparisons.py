@@ -4,10 +4,11 @@ All learners see the same examples within a repeat, so differences are taken wit
 the repeats are the independent units (Student's t). With standard errors alone they are z tests
 that take the means for independent, which errs on the wide side for means that share examples.
 With neither, the noise comes from the curves themselves. Beyond the measured range the predictive
-distributions of `takeoff.extrapolate` are compared. `basis` says which of these it was.
+distributions of `takeoff.statistics.extrapolate` are compared. `basis` says which of these it was.
 
-Arvesen 1969 and Holm 1979 are as in `takeoff.intervals`; Fieller 1954 is the idea of `crossing`,
-Mogstad, Romano, Shaikh and Wilhelm 2024 ("Inference for ranks") that of the ranks' intervals.
+Arvesen 1969 and Holm 1979 are as in `takeoff.statistics.intervals`; Fieller 1954 is the idea of
+`crossing`, Mogstad, Romano, Shaikh and Wilhelm 2024 ("Inference for ranks") that of the ranks'
+intervals.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from takeoff.claims import REPEATS_NEEDED
 from takeoff.errors import TakeoffError
-from takeoff.extrapolate import Forecast, probability_below
-from takeoff.intervals import KNOWN, Estimate, Verdict, holm, with_known
-from takeoff.measured import (
+from takeoff.statistics.claims import REPEATS_NEEDED
+from takeoff.statistics.extrapolate import Forecast, probability_below
+from takeoff.statistics.intervals import KNOWN, Estimate, Verdict, holm, with_known
+from takeoff.statistics.measured import (
     AHEAD,
     ESTIMATED,
     FARTHEST,

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from takeoff import levers, wording
-from takeoff.option_facts import missing
+from takeoff.paper import wording
+from takeoff.paper.option_facts import missing
+from takeoff.statistics import levers
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from takeoff.facts import Results
-    from takeoff.options import Options
-    from takeoff.views import DatasetView, LearnerView
+    from takeoff.paper.facts import Results
+    from takeoff.paper.views import DatasetView, LearnerView
+    from takeoff.statistics.options import Options
 
 MOST_CROSSINGS = 6  # told of a data set; the table has all
 

@@ -1,8 +1,8 @@
 """What a learning curve says for itself about what comes beyond its largest m.
 
-A curve is fitted by the members of the average (families of `takeoff.families`, each with several
-weightings towards the tail), as a whole and at its beginnings, which gives forecasts that
-can be checked inside the curve: rolling-origin backtests (Tashman 2000).
+A curve is fitted by the members of the average (families of `takeoff.statistics.families`, each
+with several weightings towards the tail), as a whole and at its beginnings, which gives forecasts
+that can be checked inside the curve: rolling-origin backtests (Tashman 2000).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from takeoff import families
 from takeoff.errors import TakeoffError
+from takeoff.statistics import families
 
 Floats = NDArray[np.float64]
 Kind = Literal["auto", "error", "loss"]

@@ -3,13 +3,13 @@
 Each *lever* is one effect, as a share of the error that the best learner makes with all labels,
 held against one margin: how much a lever has to remove to be worth pulling.
 
-- labels: the forecast for `LABELS` times the labels (`takeoff.decisions.gain_of`).
+- labels: the forecast for `LABELS` times the labels (`takeoff.statistics.decisions.gain_of`).
 - network: the last step of the ladder, from the second largest to the largest network, as measured
   at the largest m of both. That it paid says that a still larger one may; it isn't a forecast.
 - features: the same learner on raw and on hand-made features, where both were run.
 - floor: what lies above the error of the best possible decision, where that is known; otherwise
-  above the floor that the best learner's curve leads to (`takeoff.decisions.floor_of`). Of a lower
-  bound of the floor, only that little lies above it can be concluded.
+  above the floor that the best learner's curve leads to (`takeoff.statistics.decisions.floor_of`).
+  Of a lower bound of the floor, only that little lies above it can be concluded.
 
 A lever is answered "yes" or "no" where its interval lies on one side of the margin, "open" where
 it doesn't, and "unmeasured" where the study has nothing to say. For the floor, "yes" means that it
@@ -28,10 +28,10 @@ from typing import Literal
 
 import numpy as np
 
-from takeoff.claims import REPEATS_NEEDED
-from takeoff.decisions import ESTIMATED, Gain, Measured, floor_of, gain_of
-from takeoff.evidence import POINTS_NEEDED
-from takeoff.intervals import KNOWN, Estimate, mean_of
+from takeoff.statistics.claims import REPEATS_NEEDED
+from takeoff.statistics.decisions import ESTIMATED, Gain, Measured, floor_of, gain_of
+from takeoff.statistics.evidence import POINTS_NEEDED
+from takeoff.statistics.intervals import KNOWN, Estimate, mean_of
 
 LABELS = 4.0  # times the labels: what the first lever asks about
 Kind = Literal["labels", "network", "features", "floor"]

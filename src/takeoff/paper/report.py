@@ -1,6 +1,7 @@
 """The paper: results in, a PDF, a page, a JSON file and tables out.
 
-The text lives in templates (see `takeoff.prose`), which speak of what `takeoff.views` shows them.
+The text lives in templates (see `takeoff.paper.prose`), which speak of what `takeoff.paper.views`
+shows them.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import takeoff
-from takeoff import facts, prose, typeset, views, wording
-from takeoff import options as option_tables
 from takeoff.errors import TakeoffError
-from takeoff.facts import Facts, Results
-from takeoff.looks import looks
+from takeoff.paper import facts, prose, typeset, views, wording
+from takeoff.paper.facts import Facts, Results
+from takeoff.paper.looks import looks
+from takeoff.statistics import options as option_tables
 
 if TYPE_CHECKING:
     import pandas as pd

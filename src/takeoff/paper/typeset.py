@@ -15,7 +15,7 @@ import typst
 from markupsafe import Markup
 
 from takeoff.errors import TakeoffError
-from takeoff.looks import INK, Look
+from takeoff.paper.looks import INK, Look
 
 PDF_STANDARDS = ["a-3a", "ua-1"]
 NO_DATE = 1767225600  # PDF/A wants a date; a fixed one makes equal papers equal bytes

@@ -1,9 +1,10 @@
 """Decisions for tables: `takeoff decide CURVES --target 0.05`.
 
-CURVES is as for `takeoff fit` (see `takeoff.predictions`): dataset, learner, m, test_error, and
-stderr or repeat. For every curve: how many labels the target needs, what more data gains, whether
-it has flattened, its shape. For every data set: the ranking at the largest m that all its
-learners share, and where pairs of learners cross. What is meant by each is in `takeoff.decisions`.
+CURVES is as for `takeoff fit` (see `takeoff.statistics.predictions`): dataset, learner, m,
+test_error, and stderr or repeat. For every curve: how many labels the target needs, what more data
+gains, whether it has flattened, its shape. For every data set: the ranking at the largest m that
+all its learners share, and where pairs of learners cross. What is meant by each is in
+`takeoff.statistics.decisions`.
 
 `--out` writes everything that was decided, in one long table with a row per decision; what is
 printed leaves out the pairs that don't cross.
@@ -20,10 +21,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from takeoff import decisions
-from takeoff.decisions import About, Measured, measured
 from takeoff.errors import TakeoffError
-from takeoff.predictions import read_repeats, write_table
+from takeoff.statistics import decisions
+from takeoff.statistics.decisions import About, Measured, measured
+from takeoff.statistics.predictions import read_repeats, write_table
 
 COLUMNS = [
     *("dataset", "decision", "learner", "versus", "at", "verdict", "value", "low", "high"),

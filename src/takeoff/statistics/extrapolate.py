@@ -1,8 +1,8 @@
 """What would more data bring: a learning curve beyond its largest m, with an interval.
 
 The forecast is an average of members: the last value and a few families of curves (see
-`takeoff.families`), each fitted with several weightings towards the tail, since where the
-weight lies matters more than the form (Alabdulmohsin et al. 2022, and every curve this was
+`takeoff.statistics.families`), each fitted with several weightings towards the tail, since where
+the weight lies matters more than the form (Alabdulmohsin et al. 2022, and every curve this was
 measured on). A member's weight is a softmax of
 
 - how well it did in *rolling-origin backtests* inside the curve, at the factor of m that is asked
@@ -24,7 +24,7 @@ Where the irreducible error is known, what is forecast is the excess above it, a
 error: a known floor is to the excess what zero is to an error, and scales shrink with what is
 left to gain. `benchmarks/claims_calibration.py` has it beside intervals cut off at the floor.
 
-Everything learned is in `takeoff.learned`, which says how it is derived.
+Everything learned is in `takeoff.statistics.learned`, which says how it is derived.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from takeoff import families
-from takeoff.averaging import Constants
 from takeoff.errors import TakeoffError
-from takeoff.evidence import (
+from takeoff.statistics import families
+from takeoff.statistics.averaging import Constants
+from takeoff.statistics.evidence import (
     MEMBERS,
     POINTS_NEEDED,
     Curve,
@@ -49,8 +49,8 @@ from takeoff.evidence import (
     noise_of,
     within,
 )
-from takeoff.learned import LEARNED
-from takeoff.shapes import shape_of
+from takeoff.statistics.learned import LEARNED
+from takeoff.statistics.shapes import shape_of
 
 Floats = NDArray[np.float64]
 OCTAVE_STEP = 0.5  # of the grid on which forecasts are made, in doublings of m
@@ -76,7 +76,7 @@ class Forecast:
         weights: Of every family at that m; their sum is 1.
         status: converged, at a bound, too few points, not extrapolated, not fitted (a constant
             learner), or not calibrated.
-        shape: See `takeoff.shapes.shape_of`.
+        shape: See `takeoff.statistics.shapes.shape_of`.
         bounds: Floor and ceiling that nothing beyond the largest measured m leaves.
         scale: [T] of the distribution, in the unit of the error.
         last_m: The largest measured m.

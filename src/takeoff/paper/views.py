@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import takeoff
-from takeoff import facts, floors, option_views, wording
-from takeoff.facts import Results
-from takeoff.forecasts import Score, score
-from takeoff.measures import Measure
+from takeoff.paper import facts, option_views, wording
+from takeoff.paper.facts import Results
+from takeoff.paper.measures import Measure
+from takeoff.statistics import floors
+from takeoff.statistics.forecasts import Score, score
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -165,8 +166,8 @@ class ForecastView:
 
     Attributes:
         family: The family of curves with the most weight.
-        status: See `takeoff.extrapolate.Forecast`.
-        shape: See `takeoff.shapes.shape_of`.
+        status: See `takeoff.statistics.extrapolate.Forecast`.
+        shape: See `takeoff.statistics.shapes.shape_of`.
     """
 
     id: str
@@ -196,7 +197,7 @@ class FloorView:
 
 
 def context(results: Results) -> dict[str, Any]:
-    """The variables of the templates (the functions are in `takeoff.prose`)."""
+    """The variables of the templates (the functions are in `takeoff.paper.prose`)."""
     learners = {name: _learner(results, name) for name in results.learners}
     datasets = {name: _dataset(results, name, learners) for name in results.datasets}
     return {

@@ -1,9 +1,9 @@
 """What more labels would bring to each curve, and how well that could have been known.
 
-Every curve is forecast beyond its largest m (see `takeoff.extrapolate`). How far such forecasts
-can be trusted is measured on the same curves: the last octave of m is held out, forecast from what
-lies before it, and compared with what was measured there. What is known of a data set's errors, the
-best possible one and that of guessing, holds for every forecast.
+Every curve is forecast beyond its largest m (see `takeoff.statistics.extrapolate`). How far such
+forecasts can be trusted is measured on the same curves: the last octave of m is held out, forecast
+from what lies before it, and compared with what was measured there. What is known of a data set's
+errors, the best possible one and that of guessing, holds for every forecast.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from takeoff.evidence import Curve, check
-from takeoff.extrapolate import forecast_curve
+from takeoff.statistics.evidence import Curve, check
+from takeoff.statistics.extrapolate import forecast_curve
 
 AHEAD = {"twice": 2, "ten_times": 10}  # multiples of m that the paper speaks of
 STEPS = 21  # values of m from the largest measured one to the end of the forecast
@@ -65,9 +65,9 @@ def forecast_curves(
     """Forecast every curve, from its largest m to ten times as many.
 
     Args:
-        curves: `takeoff.fits.summarise`: dataset, learner, m, test_error, se (NaN if unknown).
-        level: Of the intervals, such as 0.9.
-        limits: What is known, by data set; nothing of those that aren't there.
+        curves: `takeoff.statistics.fits.summarise`: dataset, learner, m, test_error, se (NaN if
+        unknown). level: Of the intervals, such as 0.9. limits: What is known, by data set; nothing
+        of those that aren't there.
 
     Returns:
         A row per curve and m: dataset, learner, m, measured (true at the largest m measured, where

@@ -1,4 +1,4 @@
-"""What the extrapolation learned from other curves: see `takeoff.averaging.Constants`.
+"""What the extrapolation learned from other curves: see `averaging.Constants`.
 
 Derived, and to be derived again where members or features change, by
 
@@ -7,7 +7,7 @@ Derived, and to be derived again where members or features change, by
 
 from __future__ import annotations
 
-from takeoff.averaging import Constants
+from takeoff.statistics.averaging import Constants
 
 LEARNED = Constants(
     prior=(

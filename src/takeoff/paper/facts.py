@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
-from takeoff import claims, floors, wording
 from takeoff.errors import TakeoffError
-from takeoff.forecasts import AHEAD, score
-from takeoff.measures import Measure, of_all
+from takeoff.paper import wording
+from takeoff.paper.measures import Measure, of_all
+from takeoff.statistics import claims, floors
+from takeoff.statistics.forecasts import AHEAD, score
 
 if TYPE_CHECKING:
     from takeoff.metrics import Metric
-    from takeoff.options import Options
+    from takeoff.statistics.options import Options
 
 MEANS = {  # of a `forecasts.Score`, and where they come from in the table
     "error": "|predicted - measured|",
@@ -158,7 +159,7 @@ def build(results: Results) -> Facts:
     about = (_study, _data_sets, _best_possible, _learners)
     measured = (_chosen, _errors, _above_floor, _fits, _reductions, _agreement, _differences)
     ahead = (_forecasts, _held_out)
-    from takeoff import option_facts  # it writes facts, so it imports this module
+    from takeoff.paper import option_facts  # it writes facts, so it imports this module
 
     groups = (*about, *measured, *ahead, _claims, option_facts.build)
     return Facts(fact for group in groups for fact in group(results))

@@ -32,11 +32,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from takeoff import families
 from takeoff.errors import TakeoffError
-from takeoff.evidence import TAILS, Curve, Kind, check, noise_of, standard_errors
-from takeoff.extrapolate import Forecast, forecast_curve
-from takeoff.intervals import binomial_variance
+from takeoff.statistics import families
+from takeoff.statistics.evidence import TAILS, Curve, Kind, check, noise_of, standard_errors
+from takeoff.statistics.extrapolate import Forecast, forecast_curve
+from takeoff.statistics.intervals import binomial_variance
 
 Floats = NDArray[np.float64]
 Basis = Literal["repeats", "standard errors", "noise of the curves", "forecast"]
@@ -122,7 +122,7 @@ def measured(
         m: [P] labelled examples, positive, distinct, any order.
         error: [P] mean test errors (or losses), or [P, R] by repeat, NaN where one is missing.
         stderr: [P] of the means; not with repeats, from which it is computed.
-        floor, chance, kind: As in `takeoff.extrapolate.extrapolate`.
+        floor, chance, kind: As in `takeoff.statistics.extrapolate.extrapolate`.
         where: What error messages name.
 
     Raises:

@@ -36,7 +36,7 @@ from scipy import optimize
 
 from takeoff.errors import TakeoffError
 from takeoff.files import write_json
-from takeoff.predictions import read_numbers
+from takeoff.statistics.predictions import read_numbers
 
 Floats = NDArray[np.float64]
 Price = Callable[[Floats, Floats], Floats]  # of N and D -> cost

@@ -1,4 +1,4 @@
-"""The facts of "What more labels would bring", from the tables of `takeoff.options`.
+"""The facts of "What more labels would bring", from the tables of `takeoff.statistics.options`.
 
 An estimated number of labels is written with two digits: more would claim what nobody knows.
 """
@@ -10,18 +10,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from takeoff import wording
-from takeoff.decisions import FARTHEST
-from takeoff.facts import Fact
-from takeoff.levers import LABELS
-from takeoff.options import BELOW_BEST, BEST_POSSIBLE, LOSS_STEP, PER_CASES
+from takeoff.paper import wording
+from takeoff.paper.facts import Fact
+from takeoff.statistics.decisions import FARTHEST
+from takeoff.statistics.levers import LABELS
+from takeoff.statistics.options import BELOW_BEST, BEST_POSSIBLE, LOSS_STEP, PER_CASES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from takeoff.facts import Results
-    from takeoff.measures import Measure
-    from takeoff.options import Options
+    from takeoff.paper.facts import Results
+    from takeoff.paper.measures import Measure
+    from takeoff.statistics.options import Options
 
 Ends = tuple[Any, Any]
 Source = tuple[str, str]

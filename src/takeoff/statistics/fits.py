@@ -6,8 +6,8 @@ labelled examples. What was measured of it is described by a law,
     error(m) = floor + amplitude * m ** -exponent
 
 with the floor in units of the error (a fraction of the test set), the exponent a pure number, and
-the amplitude in units of the error times m ** exponent: what lies above the floor, extrapolated
-to m = 1. What lies beyond the largest m is not read off this law: see `takeoff.forecasts`.
+the amplitude in units of the error times m ** exponent: what lies above the floor, extrapolated to
+m = 1. What lies beyond the largest m is not read off this law: see `takeoff.statistics.forecasts`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from takeoff.errors import TakeoffError
-from takeoff.intervals import mean_of
+from takeoff.statistics.intervals import mean_of
 
 Floats = NDArray[np.float64]
 

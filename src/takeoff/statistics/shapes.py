@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from takeoff.evidence import Curve, is_stuck, noise_of
+from takeoff.statistics.evidence import Curve, is_stuck, noise_of
 
 Floats = NDArray[np.float64]
 

@@ -3,7 +3,7 @@
 A relative reduction of the error says little where most of the error is noise that nothing can
 remove: a log-loss of 0.22 over a floor of 0.21 can fall by 5 % at most. What lies above the floor
 has no such limit, so a curve's last doublings are judged here by that part alone, in the same way
-as `takeoff.claims` judges the whole error.
+as `takeoff.statistics.claims` judges the whole error.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from takeoff.claims import last_doublings, relative_reduction
-from takeoff.intervals import mean_of
-from takeoff.measures import Measure
+from takeoff.paper.measures import Measure
+from takeoff.statistics.claims import last_doublings, relative_reduction
+from takeoff.statistics.intervals import mean_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +61,7 @@ def ends(
 
     Args:
         runs: dataset, learner, m, repeat, test_error.
-        curves: `takeoff.fits.summarise`.
+        curves: `takeoff.statistics.fits.summarise`.
         measures: By data set.
         doublings: The last doublings of m that `reduction` looks at.
         level: Of the intervals.

@@ -38,8 +38,8 @@ import numpy as np
 import pandas as pd
 
 from takeoff.errors import TakeoffError
-from takeoff.fits import error_tables
-from takeoff.intervals import (
+from takeoff.statistics.fits import error_tables
+from takeoff.statistics.intervals import (
     Estimate,
     Floats,
     Verdict,

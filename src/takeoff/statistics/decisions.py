@@ -1,15 +1,16 @@
 """Decisions from one learning curve: how many labels, what more of them bring, has it flattened.
 
 Within the measured range decisions are tests, on the repeats where there are any: they are the
-independent units (Student's t). With standard errors alone they are z tests. With neither,
-the noise comes from the curve itself (`takeoff.evidence.noise_of`). Beyond the measured range
-decisions are statements about the predictive distribution of `takeoff.extrapolate`. `basis` says
-which of these it was. What statements are about is in `takeoff.measured`.
+independent units (Student's t). With standard errors alone they are z tests. With neither, the
+noise comes from the curve itself (`takeoff.statistics.evidence.noise_of`). Beyond the measured
+range decisions are statements about the predictive distribution of
+`takeoff.statistics.extrapolate`. `basis` says which of these it was. What statements are about is
+in `takeoff.statistics.measured`.
 
 Nothing is stated beyond `FARTHEST` times the largest measured m: neither intervals nor
 probabilities were checked there.
 
-Comparisons of learners are in `takeoff.comparisons`, and can be had from here as well.
+Comparisons of learners are in `takeoff.statistics.comparisons`, and can be had from here as well.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from typing import Literal
 
 import numpy as np
 
-from takeoff.claims import REPEATS_NEEDED, relative_reduction, slope_of
-from takeoff.comparisons import (
+from takeoff.errors import TakeoffError
+from takeoff.statistics.claims import REPEATS_NEEDED, relative_reduction, slope_of
+from takeoff.statistics.comparisons import (
     Crossing,
     Differences,
     Pair,
@@ -31,10 +33,9 @@ from takeoff.comparisons import (
     probability_better,
     ranking,
 )
-from takeoff.errors import TakeoffError
-from takeoff.evidence import POINTS_NEEDED
-from takeoff.intervals import KNOWN, Estimate, Verdict, decide, mean_of
-from takeoff.measured import (
+from takeoff.statistics.evidence import POINTS_NEEDED
+from takeoff.statistics.intervals import KNOWN, Estimate, Verdict, decide, mean_of
+from takeoff.statistics.measured import (
     AHEAD,
     ESTIMATED,
     FARTHEST,
@@ -313,11 +314,11 @@ def plateau(
 ) -> Plateau:
     """Is the relative reduction of the error per doubling of m below a margin?
 
-    The test of `takeoff.claims.plateau`: flat isn't where no difference is significant, but where
-    the reduction is shown to be *below* the margin (an equivalence test in the one direction that
-    matters: Schuirmann 1987, Lakens 2017); an error that rises again counts as flat. The last
-    `doublings` of m are looked at, on the scale of log2(error). Without repeats and standard errors
-    the *next* doublings are, by the predictive distribution.
+    The test of `takeoff.statistics.claims.plateau`: flat isn't where no difference is significant,
+    but where the reduction is shown to be *below* the margin (an equivalence test in the one
+    direction that matters: Schuirmann 1987, Lakens 2017); an error that rises again counts as flat.
+    The last `doublings` of m are looked at, on the scale of log2(error). Without repeats and
+    standard errors the *next* doublings are, by the predictive distribution.
 
     Args:
         margin: Relative reduction per doubling, in (0, 1).

@@ -17,9 +17,9 @@ from jinja2 import nodes
 from jinja2.compiler import CodeGenerator
 from markupsafe import Markup
 
-from takeoff import wording
 from takeoff.errors import TakeoffError
-from takeoff.facts import Fact, Facts
+from takeoff.paper import wording
+from takeoff.paper.facts import Fact, Facts
 
 DELIMITERS: dict[str, Any] = {
     "variable_start_string": "<<",

@@ -1,10 +1,10 @@
 """The lecture's claims about curves that a table gave: also without repeats that could be paired.
 
-Where all learners of a data set have the same three or more repeats, `takeoff.claims` decides.
-Other data sets are decided part by part, from what there is: repeats that two curves have in
-common, or the standard errors of the means (z tests, as if the means were independent, which errs
-on the wide side for learners that saw the same examples). With neither, or where a claim is about
-the repeats themselves, a part is undecided and says why.
+Where all learners of a data set have the same three or more repeats, `takeoff.statistics.claims`
+decides. Other data sets are decided part by part, from what there is: repeats that two curves have
+in common, or the standard errors of the means (z tests, as if the means were independent, which
+errs on the wide side for learners that saw the same examples). With neither, or where a claim is
+about the repeats themselves, a part is undecided and says why.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from takeoff import claims, decisions
-from takeoff.claims import ClaimSettings, DataSetCurves, Findings, Learner, Part
-from takeoff.decisions import Measured, measured
-from takeoff.fits import error_tables
 from takeoff.given import has_whole_repeats, spread_known
-from takeoff.intervals import KNOWN, Estimate, holm
+from takeoff.statistics import claims, decisions
+from takeoff.statistics.claims import ClaimSettings, DataSetCurves, Findings, Learner, Part
+from takeoff.statistics.decisions import Measured, measured
+from takeoff.statistics.fits import error_tables
+from takeoff.statistics.intervals import KNOWN, Estimate, holm
 
 NO_SPREAD = "neither repeats nor standard errors say how far chance reaches"
 NO_REPEATS = "how stable an order is shows only between repeats that all learners share"
