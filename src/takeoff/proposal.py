@@ -26,11 +26,14 @@ from takeoff.kinds import KINDS, Kind
 MOST_TESTED = 10_000
 TESTED = 0.2  # of the rows
 LARGEST_M = 32_000  # that is proposed; beyond, a first look takes long
-SMALLEST_M = 25
+SMALLEST_M = 20
+# Of the pool, up to which m goes: repeats of more would share most of their rows, and intervals
+# would say next to nothing about other rows.
+LARGEST_SHARE = 0.5
 SIZES = 8  # values of m at most
 NUMBERS_AS_CLASSES = 20  # different numbers, up to which they are taken for classes
 # A training part of one class teaches nothing; a smallest m is wanted that is this unlikely to.
-SINGLE_CLASS = 1e-4
+SINGLE_CLASS = 1e-3
 GROUPS_LEFT = 0.95  # of the rows outside the test set's groups: another seed leaves fewer
 
 CLASSIFIERS = ("logistic_regression", "svm_rbf", "gradient_boosting")
@@ -208,7 +211,7 @@ def _divided(
     random = np.random.default_rng([asked.seed, 1])
     rest, _, left_out = divide(wish, known[0], given, random)
     pool = len(rest) if asked.group is None else math.floor(GROUPS_LEFT * len(rest))
-    if min(pool, test) < SMALLEST_M:
+    if min(LARGEST_SHARE * pool, test) < SMALLEST_M:
         raise TakeoffError(
             f"has too few labelled rows for a learning curve: {pool:,} to learn from, {test:,} "
             "to test on",
@@ -227,7 +230,7 @@ def _divided(
 
 
 def grid(pool: int, shares: list[float], clustered: bool) -> list[int]:
-    """Values of m that double, up to the pool, from where a training part has two classes.
+    """Values of m that double, up to half of the pool, from where a training part has two classes.
 
     Args:
         pool: Rows.
@@ -238,7 +241,7 @@ def grid(pool: int, shares: list[float], clustered: bool) -> list[int]:
     if shares:
         least = max(least, math.log(SINGLE_CLASS) / (0.8 * math.log(max(shares))))
     least *= 2 if clustered else 1
-    found = [_round(min(pool, LARGEST_M))]
+    found = [_round(min(int(LARGEST_SHARE * pool), LARGEST_M))]
     while len(found) < SIZES and found[-1] / 2 >= least:
         found.append(found[-1] // 2)
     return found[::-1]
@@ -399,9 +402,10 @@ def _why_task(seen: Seen) -> str:
 
 
 def _why_m(seen: Seen, chosen: Plan) -> str:
-    if chosen.m[-1] * 2 <= seen.pool:
-        return f"add {chosen.m[-1] * 2} and more if you have the time, the pool has the rows"
-    return "doubling, up to the pool"
+    more = chosen.m[-1] * 2
+    if more <= LARGEST_SHARE * seen.pool:
+        return f"add {more} and more if you have the time, the pool has the rows"
+    return f"{more} would work, but its repeats would share nearly all their rows"
 
 
 def _learner_lines(asked: Asked, chosen: Plan) -> Iterator[str]:

@@ -349,7 +349,7 @@ def _description(settings: Mapping[str, Any], source: Source, features: Features
     own = settings["description"]
     if isinstance(features, Columns):
         counts = _columns_in_words(source, features)
-        return f"{own.rstrip('.')}: {counts}" if own else f"A table: {counts}"
+        return f"{own.rstrip('.')}: a table of {counts}" if own else f"A table of {counts}"
     return str(own or "Arrays of equal shape, taken as they are")
 
 
@@ -359,7 +359,7 @@ def _columns_in_words(source: Source, features: Columns) -> str:
     constant = sum(column.constant for column in features.columns)
     odd = sum(column.odd for column in features.columns)
     said = [f"{n} with {PLURALS[kind]}" for kind, n in kinds.items()]
-    texts = [f"{_plural(len(source.kinds), 'column')} ({', '.join(said)})"]
+    texts = [f"{_plural(len(source.kinds), 'column')} beside the label ({', '.join(said)})"]
     if ignored:
         texts.append(f"{ignored} left out by choice")
     if constant:
