@@ -99,15 +99,15 @@ def test_a_second_run_has_nothing_to_do(study: Path) -> None:
 
 def test_a_comment_in_the_training_code_reruns_nothing(study: Path) -> None:
     """Nor does a docstring."""
-    with edited(study / "src/takeoff/training.py", "1e-7\n", "1e-7  # a comment\n"):
+    with edited(study / "src/takeoff/training.py", ">> 1\n", ">> 1  # a comment\n"):
         assert would_run(study) == {}
 
 
 def test_a_line_of_network_code_retrains_networks_only(study: Path) -> None:
-    """Six network curves, and what follows from them; the engine is part of what they are."""
+    """Twelve network curves, and what follows from them; the engine is part of what they are."""
     code = study / "src/takeoff/networks/replicates.py"
     with edited(code, "EPSILON = 1e-8", "EPSILON = 1e-7"):
-        expected = {"train_network": 6, "fit_curves": 1, "check_claims": 1, "weigh_options": 1,
+        expected = {"train_network": 12, "fit_curves": 1, "check_claims": 1, "weigh_options": 1,
                     "plot_figures": 1,
                     "render_report": 1}  # fmt: skip
         assert would_run(study) == expected
@@ -115,18 +115,18 @@ def test_a_line_of_network_code_retrains_networks_only(study: Path) -> None:
 
 
 def test_a_line_of_shared_training_code_retrains_every_curve(study: Path) -> None:
-    """What all learners share reaches all twelve curves; the data sets stay."""
-    with edited(study / "src/takeoff/training.py", "1e-7", "1e-8"):
+    """What all learners share reaches all twenty-four curves; the data sets stay."""
+    with edited(study / "src/takeoff/training.py", ">> 1\n", ">> 2\n"):
         jobs = would_run(study)
-    assert jobs["train_network"] + jobs["train_baseline"] == 12
+    assert jobs["train_network"] + jobs["train_baseline"] == 24
     assert "prepare_dataset" not in jobs
 
 
 def test_a_learners_setting_retrains_its_curves(study: Path) -> None:
-    """One learner on two data sets, and what follows."""
+    """One learner on four data sets, and what follows."""
     with edited(study / "config/smoke.yaml", "C: [1, 10]", "C: [1, 20]"):
         jobs = would_run(study)
-    assert jobs == {"train_baseline": 2, "fit_curves": 1, "check_claims": 1, "weigh_options": 1,
+    assert jobs == {"train_baseline": 4, "fit_curves": 1, "check_claims": 1, "weigh_options": 1,
                     "plot_figures": 1,
                     "render_report": 1}  # fmt: skip
 
