@@ -16,8 +16,7 @@ import yaml
 from takeoff.errors import TakeoffError
 from takeoff.files import read_json
 from takeoff.fingerprint import fingerprint, versions
-from takeoff.given import load
-from takeoff.study import Study
+from takeoff.study import Study, load_study
 from takeoff.training import cell_meaning, curve_meaning
 
 BASE_CONFIG = Path("config/config.yaml")
@@ -55,6 +54,18 @@ class Demand:
         for m in self.settings["m"]:
             for repeat in range(self.settings["repeats"]):
                 yield cell_meaning(self.settings, self.digest or "", m, repeat)
+
+
+def load(config: dict[str, Any], files: Sequence[Path | str] = ()) -> Study:
+    """The study that a config (already merged) asks for; see `takeoff.study.load_study`.
+
+    What reads a table of curves is imported for studies that start from one only.
+    """
+    if config.get("runs") is None:
+        return load_study(config, files)
+    from takeoff import given
+
+    return given.load(config, files)
 
 
 def full_settings(study: Study, dataset: str, learner: str) -> dict[str, Any]:
