@@ -653,3 +653,12 @@ def test_any_string_is_a_literal(string: str) -> None:
     found = re.search(r"<p>x(.*)y</p>", shown.decode(), re.DOTALL)
     assert found
     assert html.unescape(found[1]).split() == wording.clean(string).split()
+
+
+def test_noise_of_repeated_rows_is_said_where_there_is_some() -> None:
+    """A share of the cases; nothing is said of rows that agree, or that never repeat."""
+    some = results()
+    for noise, said in [(0.034, True), (0.0, False), (None, False)]:
+        sheets = {name: {**sheet, "label_noise": noise} for name, sheet in some.sheets.items()}
+        text = written(replace(some, sheets=sheets))
+        assert ("unlike labels" in text) is said

@@ -344,6 +344,9 @@ def _sheet(name: str, sheet: Mapping[str, Any]) -> Iterator[Fact]:
         yield _share(f"{name}.largest_class", largest, (source, "class_shares: the largest"))
     for i, (reason, rows) in enumerate(sorted(sheet["left_out"].items())):
         yield _count(f"{name}.left_out.{i}", rows, (source, f"left_out: {reason}"))
+    noise = sheet.get("label_noise")
+    if noise and sheet["classes"]:
+        yield _share(f"{name}.label_noise", noise, (source, "label_noise"))
 
 
 def _best_possible(results: Results) -> Iterator[Fact]:

@@ -42,6 +42,7 @@ TICK_STEPS: Sequence[Sequence[float]] = (  # from sparse to dense, within a deca
 )
 NEAR = 4  # a floor further below all errors than this factor would squeeze the curves
 TALLEST = 9.2  # inches that a page has room for beside a caption
+NARROW = 6.0  # inches: figures of one panel
 AXIS_WIDTH = 32  # characters of tick labels along the x axis of a small panel
 ASIDE = 1.14  # between two intervals at the same m, as a factor of m
 GAIN_MARKERS = ("o", "s", "D", "^", "v", "P")  # one for each multiple of the labels
@@ -91,7 +92,7 @@ def learning_curves(
         measures: What they are judged by; with the errors of the best possible and of the best
             constant predictions, where they are known.
     """
-    figure, axes = _panels(titles, legend_rows=_legend_rows(learners))
+    figure, axes = _panels(titles, learners=learners)
     for dataset, ax in axes.items():
         rows, measure = curves[curves["dataset"] == dataset], measures[dataset]
         _curves(ax, rows, learners, "test_error")
@@ -116,7 +117,7 @@ def above_floor(
         curves, learners, titles, measures: As for `learning_curves`.
     """
     exact = {name: title for name, title in titles.items() if measures[name].is_exact}
-    figure, axes = _panels(exact, legend_rows=_legend_rows(learners))
+    figure, axes = _panels(exact, learners=learners)
     for dataset, ax in axes.items():
         measure, rows = measures[dataset], curves[curves["dataset"] == dataset]
         errors = ["test_error", "low", "high"]
@@ -161,7 +162,7 @@ def forecasts(
         titles: The data sets, in order.
         measures: What they are judged by.
     """
-    figure, axes = _panels(titles, legend_rows=_legend_rows(learners))
+    figure, axes = _panels(titles, learners=learners)
     for dataset, ax in axes.items():
         rows, measure = curves[curves["dataset"] == dataset], measures[dataset]
         ahead = forecast[forecast["dataset"] == dataset]
@@ -380,7 +381,7 @@ def cost(curves: pd.DataFrame, learners: Learners, titles: Titles) -> Figure:
         learners: Order of the legend, and what decides the looks.
         titles: The data sets, in order.
     """
-    figure, axes = _panels(titles, legend_rows=_legend_rows(learners))
+    figure, axes = _panels(titles, learners=learners)
     for dataset, ax in axes.items():
         rows = curves[curves["dataset"] == dataset]
         for name, look, curve in _by_learner(rows, learners):
@@ -398,13 +399,20 @@ def cost(curves: pd.DataFrame, learners: Learners, titles: Titles) -> Figure:
 
 
 def _panels(
-    titles: Titles, *, height: float = 2.75, legend_rows: int = 0, share_y: bool = False
+    titles: Titles,
+    *,
+    height: float = 2.75,
+    learners: Learners = (),
+    legend_rows: int = 0,
+    share_y: bool = False,
 ) -> tuple[Figure, dict[str, Axes]]:
-    """One panel per data set, two in a row."""
+    """One panel per data set, two in a row; with room for a legend of learners, or of some rows."""
     columns = min(2, max(len(titles), 1))
     rows = math.ceil(len(titles) / columns) or 1
     height = min(height, TALLEST / rows - 0.35)
     width = 7.1 if columns > 1 else 4.9 + share_y
+    cells, in_a_row = _legend_cells(learners, width), _legend_columns(learners, width)
+    legend_rows = legend_rows or len(cells) // in_a_row
     size = (width, rows * (height + 0.35) + 0.2 * legend_rows)
     figure = Figure(figsize=size)
     figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=0.08, wspace=0.03, hspace=0.06))
@@ -616,18 +624,16 @@ def _verdict_handle(verdict: str) -> Line2D:
     return Line2D([], [], color=INK, marker=marker, ms=5.6, mfc=face, mew=0 if filled else 1.2)
 
 
-def _legend_columns(learners: Learners) -> int:
+def _legend_columns(learners: Learners, width: float) -> int:
+    """As many as the labels leave room for in a figure that is `width` inches wide."""
     longest = max((len(clean(learner["label"])) for learner in learners), default=1)
-    return 3 if longest <= 26 else 2 if longest <= 44 else 1
+    fit = 3 if longest <= 26 else 2 if longest <= 44 else 1
+    return fit if width > NARROW else max(fit - 1, 1)
 
 
-def _legend_rows(learners: Learners) -> int:
-    return len(_legend_cells(learners)) // _legend_columns(learners)
-
-
-def _legend_cells(learners: Learners) -> list[Mapping[str, Any] | None]:
+def _legend_cells(learners: Learners, width: float) -> list[Mapping[str, Any] | None]:
     """The learners row by row, each family starting a new one; None is an empty cell."""
-    columns = _legend_columns(learners)
+    columns = _legend_columns(learners, width)
     cells: list[Mapping[str, Any] | None] = []
     for is_network in (False, True):
         family = [learner for learner in learners if bool(learner["rank"]) is is_network]
@@ -636,9 +642,9 @@ def _legend_cells(learners: Learners) -> list[Mapping[str, Any] | None]:
 
 
 def _learner_legend(figure: Figure, learners: Learners, lines: bool = True) -> None:
-    look, columns = looks(learners), _legend_columns(learners)
+    look, width = looks(learners), figure.get_figwidth()
     handles, labels = [], []
-    for cell in _legend_cells(learners):
+    for cell in _legend_cells(learners, width):
         if cell is None:
             handles.append(Line2D([], [], ls="none"))
             labels.append("")
@@ -648,7 +654,7 @@ def _learner_legend(figure: Figure, learners: Learners, lines: bool = True) -> N
         ls = of.dash if lines else "-"
         handles.append(Line2D([], [], color=of.colour, ls=ls, marker=of.marker, gid=gid))
         labels.append(clean(cell["label"]))
-    _legend(figure, handles, labels, columns)
+    _legend(figure, handles, labels, _legend_columns(learners, width))
 
 
 def _legend(figure: Figure, handles: list[Line2D], labels: list[str], columns: int) -> None:
