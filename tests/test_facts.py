@@ -13,10 +13,11 @@ import synthetic_study
 from hypothesis import given
 from hypothesis import strategies as st
 
+from takeoff import wording
 from takeoff.errors import TakeoffError
-from takeoff.paper import facts, wording
+from takeoff.measures import Measure
+from takeoff.paper import facts
 from takeoff.paper.facts import Facts, Results
-from takeoff.paper.measures import Measure
 
 FINITE = st.floats(-1e6, 1e6)
 

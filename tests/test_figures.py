@@ -20,9 +20,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from takeoff.measures import Measure
 from takeoff.paper import figures
 from takeoff.paper.facts import Results
-from takeoff.paper.measures import Measure
 from takeoff.study import load_study
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from takeoff.paper.measures import Measure
+from takeoff.measures import Measure
 from takeoff.statistics import fits
 from takeoff.statistics.floors import End, ends
 

@@ -14,8 +14,8 @@ from takeoff import given
 from takeoff.cli import main
 from takeoff.demand import demands, read_study
 from takeoff.errors import TakeoffError
+from takeoff.measures import Measure
 from takeoff.paper import facts, prose, views
-from takeoff.paper.measures import Measure
 from takeoff.runs import read_runs
 from takeoff.statistics import claims, claims_from_means, fits, options
 from takeoff.statistics.forecasts import forecast_curves, hold_out

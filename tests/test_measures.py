@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from takeoff import measures
+from takeoff.measures import Measure, axis_label, of_all
 from takeoff.metrics import Metric, Truth, balanced_error
-from takeoff.paper import measures
-from takeoff.paper.measures import Measure, axis_label, of_all
 
 
 def test_every_metric_has_its_words() -> None:

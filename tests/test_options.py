@@ -16,11 +16,11 @@ import pandas as pd
 import pytest
 import synthetic_study
 
-from takeoff import study
-from takeoff.paper import facts, figures, option_facts, prose, typeset, views, wording
+from takeoff import study, wording
+from takeoff.measures import Measure
+from takeoff.paper import facts, figures, option_facts, prose, typeset, views
 from takeoff.paper import report as paper
 from takeoff.paper.facts import Results
-from takeoff.paper.measures import Measure
 from takeoff.statistics import decisions, options
 from takeoff.statistics.options import Asked, Options
 from takeoff.study import load_study

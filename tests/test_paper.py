@@ -18,8 +18,9 @@ import typst
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from takeoff import wording
 from takeoff.errors import TakeoffError
-from takeoff.paper import facts, figures, prose, typeset, views, wording
+from takeoff.paper import facts, figures, prose, typeset, views
 from takeoff.paper import report as paper
 from takeoff.paper.facts import Results
 from takeoff.statistics.evidence import MEMBERS

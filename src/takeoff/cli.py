@@ -184,7 +184,7 @@ def check_claims(chosen: argparse.Namespace) -> None:
 
 def weigh_options(chosen: argparse.Namespace) -> None:
     """Decide what more labels would bring, and what holds the error back."""
-    from takeoff.paper.measures import Measure
+    from takeoff.measures import Measure
     from takeoff.runs import read_runs
     from takeoff.statistics import options
 
@@ -203,8 +203,8 @@ def weigh_options(chosen: argparse.Namespace) -> None:
 def plot_figures(chosen: argparse.Namespace) -> None:
     """Draw every figure of the paper."""
     from takeoff.files import read_csv
+    from takeoff.measures import Measure
     from takeoff.paper import figures
-    from takeoff.paper.measures import Measure
 
     learners, claims = chosen.settings["learners"], chosen.settings["claims"]
     sheets = _sheets(chosen.results, chosen.settings["datasets"])

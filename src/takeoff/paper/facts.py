@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
+from takeoff import wording
 from takeoff.errors import TakeoffError
-from takeoff.paper import wording
-from takeoff.paper.measures import Measure, of_all
+from takeoff.measures import Measure, of_all
 from takeoff.statistics import claims, floors
 from takeoff.statistics.forecasts import AHEAD, score
 

@@ -21,9 +21,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
 from takeoff.files import replacing
+from takeoff.measures import Measure, axis_label, of_all
 from takeoff.paper.looks import INK, STYLE, Learners, Look, looks
-from takeoff.paper.measures import Measure, axis_label, of_all
-from takeoff.paper.wording import MINUS, clean, count, plain_number, plain_percent
+from takeoff.wording import MINUS, clean, count, plain_number, plain_percent
 
 if TYPE_CHECKING:
     import pandas as pd

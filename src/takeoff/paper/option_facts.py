@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from takeoff.paper import wording
+from takeoff import wording
 from takeoff.paper.facts import Fact
 from takeoff.statistics.decisions import FARTHEST
 from takeoff.statistics.levers import LABELS
@@ -19,8 +19,8 @@ from takeoff.statistics.options import BELOW_BEST, BEST_POSSIBLE, LOSS_STEP, PER
 if TYPE_CHECKING:
     import pandas as pd
 
+    from takeoff.measures import Measure
     from takeoff.paper.facts import Results
-    from takeoff.paper.measures import Measure
     from takeoff.statistics.options import Options
 
 Ends = tuple[Any, Any]

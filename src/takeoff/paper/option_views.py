@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from takeoff.paper import wording
+from takeoff import wording
 from takeoff.paper.option_facts import missing
 from takeoff.statistics import levers
 

@@ -17,8 +17,8 @@ from jinja2 import nodes
 from jinja2.compiler import CodeGenerator
 from markupsafe import Markup
 
+from takeoff import wording
 from takeoff.errors import TakeoffError
-from takeoff.paper import wording
 from takeoff.paper.facts import Fact, Facts
 
 DELIMITERS: dict[str, Any] = {

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import takeoff
+from takeoff import wording
 from takeoff.errors import TakeoffError
-from takeoff.paper import facts, prose, typeset, views, wording
+from takeoff.paper import facts, prose, typeset, views
 from takeoff.paper.facts import Facts, Results
 from takeoff.paper.looks import looks
 from takeoff.statistics import options as option_tables

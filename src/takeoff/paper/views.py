@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import takeoff
-from takeoff.paper import facts, option_views, wording
+from takeoff import wording
+from takeoff.measures import Measure
+from takeoff.paper import facts, option_views
 from takeoff.paper.facts import Results
-from takeoff.paper.measures import Measure
 from takeoff.statistics import floors
 from takeoff.statistics.forecasts import Score, score
 

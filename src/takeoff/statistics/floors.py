@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from takeoff.paper.measures import Measure
+from takeoff.measures import Measure
 from takeoff.statistics.claims import last_doublings, relative_reduction
 from takeoff.statistics.intervals import mean_of
 

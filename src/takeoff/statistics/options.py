@@ -19,7 +19,7 @@ import pandas as pd
 
 from takeoff.errors import TakeoffError
 from takeoff.files import read_csv, read_json, write_csv, write_json
-from takeoff.paper.measures import Measure
+from takeoff.measures import Measure
 from takeoff.statistics import decisions, levers
 from takeoff.statistics.decisions import Measured, measured
 from takeoff.statistics.levers import Named

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from takeoff import wording
 from takeoff.metrics import Metric
-from takeoff.paper import wording
 
 NAMES: Mapping[Metric, tuple[str, str]] = {  # in a sentence: one, several
     "error_rate": ("test error", "test errors"),
