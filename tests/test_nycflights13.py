@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from takeoff.cli import download_folder
 from takeoff.datasets import nycflights13
 from takeoff.datasets.base import INDICATOR, NUMERIC
 from takeoff.errors import TakeoffError
 from takeoff.files import sha256
+from takeoff.places import download_folder
 
 N = 120
 

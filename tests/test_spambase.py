@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from takeoff.cli import download_folder
 from takeoff.datasets import spambase
 from takeoff.errors import TakeoffError
 from takeoff.files import sha256
+from takeoff.places import download_folder
 
 
 @pytest.fixture
