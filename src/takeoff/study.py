@@ -19,8 +19,6 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     PrivateAttr,
     ValidationError,
@@ -32,37 +30,16 @@ from pydantic_core import PydanticCustomError
 
 from takeoff.errors import TakeoffError
 from takeoff.errors import nearest as nearest  # known to others by this module
+from takeoff.experiments import EXPERIMENT_OF, MEASURED
+from takeoff.experiments.settings import Experiments
 from takeoff.kinds import Kind
 from takeoff.metrics import Metric
+from takeoff.section import Count, Fraction, Grid, Name, Positive, Section, Text
 
 CLAIMS = ("plateau", "bigger_is_better", "keeps_improving", "unclear_when_small")
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-Positive = Annotated[float, Field(gt=0)]
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
-Grid = Annotated[list[Positive], Field(min_length=1)]
-Text = Annotated[str, Field(min_length=1)]
+ALL_CLAIMS = (*CLAIMS, *(claim for claim in EXPERIMENT_OF if claim not in CLAIMS))
 
 ALWAYS = {"m", "repeats", "pool", "test"}  # what a data set of either kind has
-
-
-class Section(BaseModel):
-    """A part of the config; a key that it does not know is an error with the nearest valid name."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _only_known_keys(cls, values: Any) -> Any:
-        for key in values if isinstance(values, dict) else ():
-            if key not in cls.model_fields:
-                raise PydanticCustomError(
-                    "unknown_key",
-                    "unknown key '{key}'; {hint}",
-                    {"key": key, "hint": nearest(str(key), cls.model_fields)},
-                )
-        return values
 
 
 class DatasetSettings(Section):
@@ -309,7 +286,7 @@ class DecisionSettings(Section):
     factors: Annotated[
         list[Annotated[float, Field(gt=1, le=FARTHEST)]],
         Field(min_length=1, description="multiples of the labels"),
-    ] = [2, 4, 10]
+    ] = Field(default=[2, 4, 10])
     margin: Annotated[
         Fraction, Field(description="share of the error that a lever must remove to be worth it")
     ] = 0.1
@@ -404,7 +381,10 @@ class Use(Section):
 
     datasets: Annotated[list[Name], Field(min_length=1)]
     learners: Annotated[list[Name], Field(min_length=1)]
-    claims: list[Literal[CLAIMS]] = Field(default_factory=lambda: list(CLAIMS))  # type: ignore[valid-type]
+    claims: list[Literal[ALL_CLAIMS]] = Field(  # type: ignore[valid-type]
+        default_factory=lambda: list(CLAIMS),
+        description="what is held against the data; some bring an experiment of their own",
+    )
 
     @field_validator("datasets", "learners", "claims")
     @classmethod
@@ -432,6 +412,7 @@ class Study(Section):
     claims: ClaimThresholds = ClaimThresholds()
     decisions: DecisionSettings = DecisionSettings()
     costs: Costs = Costs()
+    experiments: Experiments = Experiments()
     runs: Runs | None = Field(
         default=None,
         description="a table of learning curves to start from, instead of data sets and learners",
@@ -467,6 +448,22 @@ class Study(Section):
                             "hint": nearest(dataset, self.datasets),
                         },
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _experiments_use_data_sets_in_use(self) -> Study:
+        for name in () if self.runs else self.experiments_in_use:
+            dataset = self.experiment_dataset(name)
+            if dataset is not None and dataset not in self.use.datasets:
+                raise PydanticCustomError(
+                    "undefined",
+                    "experiments.{name}.dataset is '{dataset}', which is not in use; {hint}",
+                    {
+                        "name": name,
+                        "dataset": dataset,
+                        "hint": nearest(dataset, self.use.datasets),
+                    },
+                )
         return self
 
     @model_validator(mode="after")
@@ -591,6 +588,49 @@ class Study(Section):
             }
             for dataset, learner in self.curves
         ]
+
+    @property
+    def experiments_in_use(self) -> list[str]:
+        """The experiments that the claims in use bring with them, in the order of these."""
+        if self.given:
+            return []
+        return [EXPERIMENT_OF[claim] for claim in self.use.claims if claim in EXPERIMENT_OF]
+
+    def experiment_dataset(self, name: str) -> str | None:
+        """The data set that an experiment trains on by itself; None if it trains on none."""
+        return getattr(getattr(self.experiments, name, None), "dataset", None)
+
+    def measure_settings(self, name: str) -> dict[str, Any]:
+        """All that an experiment's own measurement depends on, beside its data and code."""
+        assert name in MEASURED
+        return {
+            "experiment": name,
+            "settings": self._own_settings(name),
+            "seed": self.seed,
+            "training": self.training.model_dump(),
+        }
+
+    def experiment_settings(self, name: str) -> dict[str, Any]:
+        """All that analysing an experiment depends on, beside the runs and the data sheets."""
+        return {
+            "experiment": name,
+            "settings": self._own_settings(name),
+            "seed": self.seed,
+            "design": self.design(),
+            "own_design": [],
+            "datasets": self.use.datasets,
+            "learners": self.ladder(),
+            "feature_pairs": self.feature_pairs(),
+            "level": self.statistics.level,
+            "forecast_level": self.statistics.forecast_level,
+            "bootstrap": self.statistics.bootstrap,
+            "claims": self.claims.model_dump(),
+            "costs": self.costs.model_dump(),
+        }
+
+    def _own_settings(self, name: str) -> dict[str, Any]:
+        own = getattr(self.experiments, name, None)
+        return {} if own is None else dict(own.model_dump(mode="json"))
 
     def option_settings(self) -> dict[str, Any]:
         """All that weighing the options depends on, beside the runs and the data sheets."""

@@ -105,7 +105,7 @@ def fit_curves(chosen: argparse.Namespace) -> None:
     laws = source.fit_laws(runs, **how)
     write_csv(chosen.out / "curves.csv", curves)
     write_csv(chosen.out / "fits.csv", laws)
-    sheets = _sheets(chosen.results, settings["datasets"])
+    sheets = read_sheets(chosen.results, settings["datasets"])
     limits = {name: forecasts.Limits.of(sheet) for name, sheet in sheets.items()}
     known = (curves, settings["forecast_level"], limits)
     write_csv(chosen.out / "forecast.csv", forecasts.forecast_curves(*known))
@@ -123,7 +123,7 @@ def check_claims(chosen: argparse.Namespace) -> None:
     check = claims_from_means.check if from_table else claims.check
     thresholds = dict(settings["claims"])
     of_population = thresholds.pop("population")
-    sheets = _sheets(chosen.results, settings["datasets"]) if of_population else {}
+    sheets = read_sheets(chosen.results, settings["datasets"]) if of_population else {}
     found = check(
         read_runs(chosen.runs, settings["design"]),
         [claims.Learner(**learner) for learner in settings["learners"]],
@@ -144,7 +144,7 @@ def weigh_options(chosen: argparse.Namespace) -> None:
     from takeoff.statistics import options
 
     settings = chosen.settings
-    sheets = _sheets(chosen.results, settings["datasets"])
+    sheets = read_sheets(chosen.results, settings["datasets"])
     found = options.weigh(
         read_runs(chosen.runs, settings["design"]),
         settings["learners"],
@@ -162,7 +162,7 @@ def plot_figures(chosen: argparse.Namespace) -> None:
     from takeoff.paper import figures
 
     learners, claims = chosen.settings["learners"], chosen.settings["claims"]
-    sheets = _sheets(chosen.results, chosen.settings["datasets"])
+    sheets = read_sheets(chosen.results, chosen.settings["datasets"])
     titles = {name: sheet["title"] for name, sheet in sheets.items()}
     tables = {
         path.stem: read_csv(path)
@@ -194,6 +194,7 @@ def plot_figures(chosen: argparse.Namespace) -> None:
 
 def render_report(chosen: argparse.Namespace) -> None:
     """Write the paper: report.html, report.pdf, report.json, figures and tables."""
+    from takeoff import experiments
     from takeoff.files import read_csv, read_json
     from takeoff.paper import report as paper
     from takeoff.paper.facts import Results
@@ -203,7 +204,7 @@ def render_report(chosen: argparse.Namespace) -> None:
     study, folder = chosen.settings["study"], chosen.results
     results = Results(
         study=study,
-        sheets=_sheets(folder, study["use"]["datasets"]),
+        sheets=read_sheets(folder, study["use"]["datasets"]),
         runs=read_runs(chosen.runs, chosen.settings["design"]),
         curves=read_csv(folder / "fits/curves.csv"),
         fits=read_csv(folder / "fits/fits.csv"),
@@ -214,11 +215,16 @@ def render_report(chosen: argparse.Namespace) -> None:
         agreement=read_csv(folder / "claims/agreement.csv"),
         claims=read_json(folder / "claims/claims.json"),
         options=options.read(folder / "decisions"),
+        experiments={
+            name: experiments.read(folder / f"experiments/{name}.json")
+            for name in chosen.settings["experiments"]
+        },
     )
     paper.render(results, folder / "figures", chosen.reports, folder / "report")
 
 
-def _sheets(results: Path, names: Sequence[str]) -> dict[str, Any]:
+def read_sheets(results: Path, names: Sequence[str]) -> dict[str, Any]:
+    """The sheets of the data sets, by name."""
     from takeoff.files import read_json
 
     return {name: read_json(results / f"data/{name}.json") for name in names}

@@ -10,7 +10,7 @@ import difflib
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,10 +20,12 @@ import pandas as pd
 from takeoff import wording
 from takeoff.errors import TakeoffError
 from takeoff.measures import Measure, of_all
+from takeoff.paper import experiments
 from takeoff.statistics import claims, floors
 from takeoff.statistics.forecasts import AHEAD, score
 
 if TYPE_CHECKING:
+    from takeoff.experiments import Findings
     from takeoff.metrics import Metric
     from takeoff.statistics.options import Options
 
@@ -50,6 +52,7 @@ class Results:
         held_out: `forecasts.hold_out`.
         last_doublings, differences, agreement, claims: `claims.check`.
         options: `options.weigh`; None leaves their section out.
+        experiments: By name, what they found.
     """
 
     study: Mapping[str, Any]
@@ -64,6 +67,7 @@ class Results:
     agreement: pd.DataFrame
     claims: Mapping[str, Any]
     options: Options | None = None
+    experiments: Mapping[str, Findings] = field(default_factory=dict)
 
     @property
     def datasets(self) -> list[str]:
@@ -92,7 +96,8 @@ class Results:
     @property
     def claims_in_use(self) -> list[Mapping[str, Any]]:
         """The claims that the study asks about, in its order."""
-        found = {claim["claim"]: claim for claim in self.claims["claims"]}
+        experiments = [claim for one in self.experiments.values() for claim in one.claims]
+        found = {claim["claim"]: claim for claim in [*self.claims["claims"], *experiments]}
         return [found[name] for name in self.study["use"]["claims"] if name in found]
 
 
@@ -161,8 +166,13 @@ def build(results: Results) -> Facts:
     ahead = (_forecasts, _held_out)
     from takeoff.paper import option_facts  # it writes facts, so it imports this module
 
-    groups = (*about, *measured, *ahead, _claims, option_facts.build)
+    groups = (*about, *measured, *ahead, _claims, option_facts.build, _experiments)
     return Facts(fact for group in groups for fact in group(results))
+
+
+def _experiments(results: Results) -> Iterator[Fact]:
+    for name, findings in results.experiments.items():
+        yield from experiments.module(name).facts(results, findings)
 
 
 # One fact

@@ -80,6 +80,7 @@ def report_record(results: Results, numbers: Facts) -> dict[str, Any]:
         "facts": numbers.records(),
         "claims": [dict(claim) for claim in results.claims_in_use],
         "options": dict(options.verdicts) if options else None,
+        "experiments": {name: dict(found.decided) for name, found in results.experiments.items()},
         "tables": {name: _records(table) for name, table in _tables(results).items()},
     }
 
@@ -89,6 +90,8 @@ def _tables(results: Results) -> dict[str, pd.DataFrame]:
     found = {name: getattr(results, name) for name in TABLES}
     if results.options:
         found |= {name: getattr(results.options, name) for name in option_tables.TABLES}
+    for experiment, findings in results.experiments.items():
+        found |= {f"{experiment}_{name}": table for name, table in findings.tables.items()}
     return found
 
 

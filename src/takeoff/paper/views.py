@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import takeoff
 from takeoff import wording
+from takeoff.experiments import EXPERIMENT_OF
 from takeoff.measures import Measure
-from takeoff.paper import facts, option_views
+from takeoff.paper import experiments, facts, option_views
 from takeoff.paper.facts import Results
 from takeoff.statistics import floors
 from takeoff.statistics.forecasts import Score, score
@@ -149,13 +150,19 @@ class PartView:
 
 @dataclass(frozen=True)
 class ClaimView:
-    """A claim with its parts, the clearest first; `measured` if any of them has an estimate."""
+    """A claim with its parts, the clearest first.
+
+    Attributes:
+        measured: Whether any of them has an estimate.
+        experiment: The name of its experiment, if the study has that.
+    """
 
     id: str
     verdict: str
     reason: str | None
     measured: bool
     parts: list[PartView]
+    experiment: str | None = None
     supported: list[PartView] = field(default_factory=list)
     refuted: list[PartView] = field(default_factory=list)
     undecided: list[PartView] = field(default_factory=list)
@@ -216,7 +223,10 @@ def context(results: Results) -> dict[str, Any]:
         "traditional": [learner for learner in learners.values() if not learner.is_network],
         "networks": [learner for learner in learners.values() if learner.is_network],
         "capped": _capped(results, datasets, learners),
-        "claims": [_claim(results, claim, datasets, learners) for claim in results.claims_in_use],
+        "claims": [
+            _claim(results, claim, datasets, learners | _subjects(results, claim["claim"]))
+            for claim in results.claims_in_use
+        ],
         "given": _given(results),
         "devices": [
             DEVICES.get(name, name) for name in sorted(set(results.runs.get("device", ())))
@@ -228,6 +238,10 @@ def context(results: Results) -> dict[str, Any]:
         "floors": _floors(results, datasets, learners),
         "verdicts": _pair_verdicts(results.differences),
         "options": option_views.build(results, datasets, learners),
+        "experiments": {
+            name: experiments.module(name).view(results, findings)
+            for name, findings in results.experiments.items()
+        },
     }
 
 
@@ -349,8 +363,26 @@ def _claim(
         reason=claim.get("reason"),
         measured=any(part["effect"] is not None for part in claim["parts"]),
         parts=parts,
+        experiment=_experiment(results, claim["claim"]),
         **{word: [part for part in parts if part.verdict == word] for word in facts.VERDICTS},
     )
+
+
+def _experiment(results: Results, claim: str) -> str | None:
+    name = EXPERIMENT_OF.get(claim)
+    return name if name in results.experiments else None
+
+
+def _subjects(results: Results, claim: str) -> dict[str, LearnerView]:
+    """What the parts of an experiment's claim compare, where that is no learner of the study."""
+    name = _experiment(results, claim)
+    names = results.experiments[name].names if name else {}
+    return {
+        subject: LearnerView(
+            subject, wording.clean(label), wording.clean(label), "", False, "", False
+        )
+        for subject, label in names.items()
+    }
 
 
 def _part(
