@@ -40,10 +40,14 @@ def refused(change: dict[str, Any]) -> str:
 
 
 def test_the_shipped_studies_are_valid() -> None:
-    """The lecture study and the smoke study pass, and use data sets that exist."""
+    """The lecture study, the one of a minute and the one for GPUs use data sets that exist."""
     whole = load_study(lecture(), [LECTURE])
-    smoke = load_study(laid_over(lecture(), yaml.safe_load(SMOKE.read_text())), [LECTURE, SMOKE])
-    assert (whole.study, smoke.study) == ("lecture", "smoke")
+    smoke, full = (
+        load_study(laid_over(lecture(), yaml.safe_load(file.read_text())), [LECTURE, file])
+        for file in (SMOKE, SMOKE.with_name("full.yaml"))
+    )
+    assert (whole.study, smoke.study, full.study) == ("lecture", "smoke", "full")
+    assert full.datasets["spam"].m[-1] == 1_000_000
     assert set(whole.use.datasets) <= set(datasets.names())
     assert whole.datasets["spam"].repeats >= 3, "claims need at least three repeats"
 
