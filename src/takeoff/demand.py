@@ -71,13 +71,15 @@ def load(config: dict[str, Any], files: Sequence[Path | str] = ()) -> Study:
 def full_settings(study: Study, dataset: str, learner: str) -> dict[str, Any]:
     """What one learning curve depends on: its config, the code that trains it, the libraries."""
     settings = study.curve_settings(dataset, learner)
-    libraries = LIBRARIES[study.learners[learner].is_network]
+    libraries = LIBRARIES[study.learner(learner).is_network]
     code = fingerprint(f"takeoff.learners.{settings['fit']['kind']}")
     return settings | {"code": code, "versions": versions(*libraries)}
 
 
 def demands(study: Study, results: Path = RESULTS) -> Iterator[Demand]:
-    """Every curve that the study trains, in the paper's order; none if it starts from a table.
+    """Every curve that the study trains, in the paper's order, then those of its experiments.
+
+    There are none if it starts from a table.
 
     Args:
         study: The study.
@@ -87,7 +89,7 @@ def demands(study: Study, results: Path = RESULTS) -> Iterator[Demand]:
         return
     folder = results / study.study
     digests = {name: _digest(study, name, folder) for name in study.use.datasets}
-    for dataset, learner in study.curves:
+    for dataset, learner in [*study.curves, *study.own_curves]:
         yield Demand(
             dataset=dataset,
             learner=learner,

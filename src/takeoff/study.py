@@ -28,15 +28,17 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from takeoff import wording
 from takeoff.errors import TakeoffError
 from takeoff.errors import nearest as nearest  # known to others by this module
 from takeoff.experiments import EXPERIMENT_OF, MEASURED
-from takeoff.experiments.settings import Experiments
+from takeoff.experiments.settings import MOST_M, Experiments
 from takeoff.kinds import Kind
 from takeoff.metrics import Metric
 from takeoff.section import Count, Fraction, Grid, Name, Positive, Section, Text
 
 CLAIMS = ("plateau", "bigger_is_better", "keeps_improving", "unclear_when_small")
+SIZES = "network_sizes"
 ALL_CLAIMS = (*CLAIMS, *(claim for claim in EXPERIMENT_OF if claim not in CLAIMS))
 
 ALWAYS = {"m", "repeats", "pool", "test"}  # what a data set of either kind has
@@ -467,6 +469,24 @@ class Study(Section):
         return self
 
     @model_validator(mode="after")
+    def _network_sizes_fit(self) -> Study:
+        if not self.runs and "network_sizes" in self.experiments_in_use:
+            asked, dataset = self.experiments.network_sizes, self.experiment_dataset(SIZES) or ""
+            known = self.datasets[dataset]
+            for m in sorted(set(asked.m or ()) - set(known.m)):
+                raise ValueError(
+                    f"experiments.network_sizes.m: {m} is none of datasets.{dataset}.m, {known.m}"
+                )
+            if len(self.size_m) < 3:
+                raise ValueError(
+                    f"experiments.network_sizes needs three m, and datasets.{dataset}.m has "
+                    f"{len(known.m)}: drop two_levers from use.claims, or add some"
+                )
+            for name in sorted(set(self.size_networks) & set(self.learners)):
+                raise ValueError(f"learners.{name} has the name of a network of network_sizes")
+        return self
+
+    @model_validator(mode="after")
     def _ladder_climbs(self) -> Study:
         ladder = [(name, weights(learner)) for name, learner in self.networks.items()]
         for (small, low), (large, high) in pairwise(ladder):
@@ -534,8 +554,59 @@ class Study(Section):
             return [(one["dataset"], one["learner"]) for one in self.given.design]
         return [(d, learner) for d in self.use.datasets for learner in self.use.learners]
 
+    @property
+    def own_curves(self) -> list[tuple[str, str]]:
+        """The curves (data set, network) that experiments train beside those of the study."""
+        if self.runs or SIZES not in self.experiments_in_use:
+            return []
+        return [(self.experiment_dataset(SIZES) or "", name) for name in self.size_networks]
+
+    @property
+    def size_m(self) -> list[int]:
+        """The amounts m of network_sizes, ascending."""
+        asked, known = self.experiments.network_sizes.m, self._size_dataset().m
+        if asked is not None:
+            return sorted(set(asked))
+        return known if len(known) <= MOST_M else known[::-2][:MOST_M][::-1]
+
+    @property
+    def size_repeats(self) -> int:
+        """The repeats of network_sizes: no more than the data set's curves have."""
+        return min(self.experiments.network_sizes.repeats, self._size_dataset().repeats)
+
+    @property
+    def size_ladder(self) -> list[str]:
+        """The networks in use that have every m of network_sizes, whose runs it takes."""
+        dataset = self.experiment_dataset(SIZES) or ""
+        return [n for n in self.networks if set(self.size_m) <= set(self.sizes(dataset, n))]
+
+    @property
+    def size_networks(self) -> dict[str, Mlp]:
+        """The networks that network_sizes trains by itself, by name: mlp_4x4 has two layers."""
+        asked = self.experiments.network_sizes
+        there = [list(self.networks[name].hidden) for name in self.size_ladder]
+        return {
+            "mlp_" + "x".join(map(str, hidden)): Mlp(
+                kind="mlp",
+                label=wording.layers(hidden),
+                hidden=hidden,
+                grid=RateGrid(learning_rate=asked.grid.learning_rate),
+            )
+            for hidden in asked.hidden
+            if hidden not in there
+        }
+
+    def _size_dataset(self) -> DatasetSettings:
+        return self.datasets[self.experiment_dataset(SIZES) or ""]
+
+    def learner(self, name: str) -> LearnerSettings:
+        """The definition of a learner, or of a network of an experiment."""
+        return self.learners[name] if name in self.learners else self.size_networks[name]
+
     def sizes(self, dataset: str, learner: str) -> list[int]:
         """The amounts m that `learner` is trained on, up to its cap."""
+        if learner not in self.learners:
+            return self.size_m
         cap = self.learners[learner].m_max.get(dataset)
         return [m for m in self.datasets[dataset].m if cap is None or m <= cap]
 
@@ -562,14 +633,14 @@ class Study(Section):
 
     def curve_settings(self, dataset: str, learner: str) -> dict[str, Any]:
         """All that training one learning curve depends on, beside its data and code."""
-        definition = self.learners[learner]
+        definition = self.learner(learner)
         shared = {"validation_fraction"}
         training = self.training.model_dump(include=None if definition.is_network else shared)
         return {
             "dataset": dataset,
             "learner": learner,
             "m": self.sizes(dataset, learner),
-            "repeats": self.datasets[dataset].repeats,
+            "repeats": self._repeats(dataset, learner),
             "seed": self.seed,
             "fit": definition.training_part(),
             "training": training,
@@ -579,26 +650,44 @@ class Study(Section):
         """The cells that the runs must hold, curve by curve: nothing missing, nothing extra."""
         if self.given:
             return self.given.design
-        return [
-            {
-                "dataset": dataset,
-                "learner": learner,
-                "m": self.sizes(dataset, learner),
-                "repeats": self.datasets[dataset].repeats,
-            }
-            for dataset, learner in self.curves
-        ]
+        return [self._cells(*curve) for curve in self.curves]
+
+    def own_design(self, name: str) -> list[dict[str, Any]]:
+        """The same for the curves that an experiment trains beside those of the study."""
+        return [self._cells(*curve) for curve in self.own_curves] if name == SIZES else []
+
+    def _cells(self, dataset: str, learner: str) -> dict[str, Any]:
+        return {
+            "dataset": dataset,
+            "learner": learner,
+            "m": self.sizes(dataset, learner),
+            "repeats": self._repeats(dataset, learner),
+        }
+
+    def _repeats(self, dataset: str, learner: str) -> int:
+        known = learner in self.learners
+        return self.datasets[dataset].repeats if known else self.size_repeats
 
     @property
     def experiments_in_use(self) -> list[str]:
         """The experiments that the claims in use bring with them, in the order of these."""
         if self.given:
             return []
-        return [EXPERIMENT_OF[claim] for claim in self.use.claims if claim in EXPERIMENT_OF]
+        named = [EXPERIMENT_OF[claim] for claim in self.use.claims if claim in EXPERIMENT_OF]
+        return [name for name in named if name != SIZES or self._has_sizes]
+
+    @property
+    def _has_sizes(self) -> bool:
+        """Whether there is a grid of network sizes; one's own data set has to be asked for."""
+        own = self.datasets[self.use.datasets[0]].path is not None
+        return bool(self.networks) and (
+            self.experiments.network_sizes.dataset is not None or not own
+        )
 
     def experiment_dataset(self, name: str) -> str | None:
         """The data set that an experiment trains on by itself; None if it trains on none."""
-        return getattr(getattr(self.experiments, name, None), "dataset", None)
+        asked: str | None = getattr(getattr(self.experiments, name, None), "dataset", None)
+        return self.use.datasets[0] if name == SIZES and asked is None else asked
 
     def measure_settings(self, name: str) -> dict[str, Any]:
         """All that an experiment's own measurement depends on, beside its data and code."""
@@ -617,7 +706,7 @@ class Study(Section):
             "settings": self._own_settings(name),
             "seed": self.seed,
             "design": self.design(),
-            "own_design": [],
+            "own_design": self.own_design(name),
             "datasets": self.use.datasets,
             "learners": self.ladder(),
             "feature_pairs": self.feature_pairs(),
@@ -626,6 +715,18 @@ class Study(Section):
             "bootstrap": self.statistics.bootstrap,
             "claims": self.claims.model_dump(),
             "costs": self.costs.model_dump(),
+            **(self._size_settings() if name == SIZES else {}),
+        }
+
+    def _size_settings(self) -> dict[str, Any]:
+        """The grid of network_sizes."""
+        names = [*self.size_ladder, *self.size_networks]
+        return {
+            "dataset": self.experiment_dataset(SIZES),
+            "m": self.size_m,
+            "repeats": self.size_repeats,
+            "networks": {name: self.learner(name).model_dump()["hidden"] for name in names},
+            "batch_size": self.training.batch_size,
         }
 
     def _own_settings(self, name: str) -> dict[str, Any]:

@@ -108,6 +108,11 @@ def with_article(label: str) -> str:
     return label
 
 
+def layers(hidden: Sequence[int]) -> str:
+    """The widths of a network's hidden layers: 16-16."""
+    return "-".join(map(str, hidden))
+
+
 def joined(names: Sequence[str], word: str = "and") -> str:
     """A list in prose: a, b and c."""
     *first, last = names

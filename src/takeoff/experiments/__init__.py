@@ -31,9 +31,13 @@ from takeoff.files import read_json, write_json
 if TYPE_CHECKING:
     import pandas as pd
 
-EXPERIMENT_OF: dict[str, str] = {}  # claim -> experiment
+EXPERIMENT_OF: dict[str, str] = {  # claim -> experiment
+    "two_levers": "network_sizes",
+}
 MEASURED: frozenset[str] = frozenset()  # the experiments that measure something by themselves
-FIGURES: dict[str, tuple[str, ...]] = {}  # experiment -> figures
+FIGURES: dict[str, tuple[str, ...]] = {  # experiment -> figures
+    "network_sizes": ("size_errors", "size_gains", "size_budgets"),
+}
 
 
 @dataclass(frozen=True)

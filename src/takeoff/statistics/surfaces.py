@@ -54,6 +54,7 @@ REPLICATES = 200
 FARTHEST = 10.0  # times the largest N and D measured; nothing is stated beyond
 SEARCHED = 1e4  # times the measured range of N that a frontier is searched in, at both ends
 
+INSIDE = "measured range"  # of a frontier's N and D
 CONVERGED, AT_BOUND, STUCK = "converged", "at a bound", "not converged"
 
 
@@ -113,12 +114,12 @@ class Surface:
         """The loss at each N and D: [T], [T] -> [T]."""
         own = np.array([[self.parameters[name] for name in PARAMETERS]])
         return np.asarray(
-            _losses(own, np.asarray(n, float), np.asarray(d, float), self.points.chance)[0]
+            losses(own, np.asarray(n, float), np.asarray(d, float), self.points.chance)[0]
         )
 
     def interval(self, n: ArrayLike, d: ArrayLike) -> tuple[Floats, Floats]:
         """Ends of the interval for the expected loss at each N and D: [T], [T]."""
-        each = _losses(
+        each = losses(
             self.replicates, np.asarray(n, float), np.asarray(d, float), self.points.chance
         )
         tail = (1 - self.level) / 2
@@ -231,7 +232,7 @@ def _checked(
     return Points(arrays[0], arrays[1], arrays[2], ceiling)
 
 
-def _losses(parameters: Floats, n: Floats, d: Floats, chance: float) -> Floats:
+def losses(parameters: Floats, n: Floats, d: Floats, chance: float) -> Floats:
     """[B, 5] parameters at [T] N and D -> [B, T]."""
     floor, a, alpha, b, beta = (parameters[:, i, None] for i in range(5))
     above = a * n**-alpha + b * d**-beta
@@ -426,6 +427,7 @@ class Frontier:
         n_low, n_high, d_low, d_high, loss_low, loss_high: [C] ends of the intervals.
         status: [C] "measured range", "beyond it" (up to `FARTHEST` times the largest N and D), or
             "not stated: ..." where N or D lies further out; the numbers are there all the same.
+        drawn: [B, C] the losses of the bootstrap's surfaces, each at its own best N and D.
     """
 
     budget: Floats
@@ -439,6 +441,7 @@ class Frontier:
     loss_low: Floats
     loss_high: Floats
     status: tuple[str, ...]
+    drawn: Floats
 
 
 @dataclass(frozen=True)
@@ -476,22 +479,22 @@ def frontier(surface: Surface, budgets: ArrayLike, price: Price | None = None) -
     spent = [_spend(surface.points, all_parameters, float(cost), price) for cost in costs]
     n, d = (np.stack(values, axis=1) for values in zip(*spent, strict=True))
     # A replicate's own loss at its own optimum: what the budget would bring if it were the truth.
-    losses = np.stack(
+    reached = np.stack(
         [
-            np.diag(_losses(all_parameters, n[:, i], d[:, i], surface.points.chance))
+            np.diag(losses(all_parameters, n[:, i], d[:, i], surface.points.chance))
             for i in range(len(costs))
         ],
         axis=1,
     )
     tail = (1 - surface.level) / 2
     (n_low, n_high), (d_low, d_high), (loss_low, loss_high) = (
-        np.quantile(values[1:], [tail, 1 - tail], axis=0) for values in (n, d, losses)
+        np.quantile(values[1:], [tail, 1 - tail], axis=0) for values in (n, d, reached)
     )
     return Frontier(
         budget=costs,
         n=n[0],
         d=d[0],
-        loss=losses[0],
+        loss=reached[0],
         n_low=n_low,
         n_high=n_high,
         d_low=d_low,
@@ -499,6 +502,7 @@ def frontier(surface: Surface, budgets: ArrayLike, price: Price | None = None) -
         loss_low=loss_low,
         loss_high=loss_high,
         status=tuple(_where(surface.points, *pair) for pair in zip(n[0], d[0], strict=True)),
+        drawn=reached[1:],
     )
 
 
@@ -507,7 +511,7 @@ def _where(points: Points, n: float, d: float) -> str:
     if ratio > FARTHEST:
         return f"not stated: beyond {FARTHEST:g} times the measured N or D"
     inside = ratio <= 1 and n >= points.n.min() and d >= points.d.min()
-    return "measured range" if inside else "beyond it"
+    return INSIDE if inside else "beyond it"
 
 
 def _spend(points: Points, parameters: Floats, cost: float, price: Price) -> tuple[Floats, Floats]:
@@ -547,13 +551,13 @@ def _affordable(n: Floats, cost: float, price: Price, points: Points) -> Floats:
 
 def _least(parameters: Floats, n: Floats, d: Floats) -> tuple[Floats, Floats]:
     """[B] the N and D with the least loss, between grid points by a parabola in log N."""
-    losses = _losses(parameters, n, d, math.inf)
-    best = np.clip(losses.argmin(axis=1), 1, max(len(n) - 2, 1)) if len(n) > 2 else None
+    found = losses(parameters, n, d, math.inf)
+    best = np.clip(found.argmin(axis=1), 1, max(len(n) - 2, 1)) if len(n) > 2 else None
     if best is None:
-        rows = losses.argmin(axis=1)
+        rows = found.argmin(axis=1)
         return n[rows], d[rows]
     rows = np.arange(len(parameters))
-    before, at, after = (losses[rows, best + step] for step in (-1, 0, 1))
+    before, at, after = (found[rows, best + step] for step in (-1, 0, 1))
     bend = before - 2 * at + after
     shift = np.where(bend > 0, (before - after) / np.where(bend > 0, 2 * bend, 1.0), 0.0)
     index = best + np.clip(shift, -1.0, 1.0)
