@@ -378,7 +378,10 @@ def ten_times(grid: Grid, fitted: Fitted) -> dict[str, Any]:
 
 def levels(errors: Floats) -> list[float]:
     """Round errors between the smallest and the largest, at least three if there are any."""
-    low, high = float(errors.min()), float(errors.max())
+    positive = errors[errors > 0]
+    if not len(positive):
+        return []
+    low, high = float(positive.min()), float(positive.max())
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     found: list[float] = []
     for steps in ROUND:
