@@ -86,7 +86,7 @@ def analyse(asked: Asked) -> Findings:
     limits = {name: sheet.get(name) for name in ("floor", "chance")}
     fitted = _fitted(grid, limits, level)
     tables = {
-        "errors": grid.errors_table(settings["level"]),
+        "errors": _priced(grid.errors_table(settings["level"]), costs),
         "gains": size_surface.gains(grid, fitted, costs, settings["level"]),
         "depths": grid.depths(settings["level"]),
     }
@@ -120,6 +120,14 @@ def analyse(asked: Asked) -> Findings:
             tables["held_out"] = held_out
             said["held_out"] = size_surface.scored(held_out, grid, level)
     return Findings(claims=[_record(parts, thresholds)], tables=tables, decided=said, names=NAMES)
+
+
+def _priced(cells: pd.DataFrame, costs: Costs) -> pd.DataFrame:
+    """With `money`: what a network of this size and its labels cost; NaN without prices."""
+    if not costs.priced:
+        return cells.assign(money=math.nan)
+    at = (cells[name].to_numpy(dtype=float) for name in ("parameters", "m"))
+    return cells.assign(money=costs.money(*at))
 
 
 def thresholds_of(asked: Asked, dataset: str) -> ClaimSettings:

@@ -221,13 +221,20 @@ class Costs:
         )
 
     def seen(self, m: Floats) -> Floats:
-        """Examples that a run sees: between the measured m a power law, beyond as many epochs.
+        """Examples that a run sees: smooth in the logarithms, beyond as many epochs as at the end.
 
         Below the smallest m it is that of the smallest, as runs have a least number of steps.
         """
+        from scipy.interpolate import PchipInterpolator
+
         log_m, logs = np.log(self.m), np.log(self.examples)
-        inside = np.interp(np.log(m), log_m, logs)
-        return np.asarray(np.exp(inside + np.maximum(np.log(m) - log_m[-1], 0.0)))
+        beyond = math.log(10.0)
+        curve = PchipInterpolator(
+            [log_m[0] - beyond, *log_m, log_m[-1] + beyond], [logs[0], *logs, logs[-1] + beyond]
+        )
+        inside = curve(np.clip(np.log(m), log_m[0] - beyond, log_m[-1] + beyond))
+        farther = np.maximum(np.log(m) - log_m[-1] - beyond, 0.0)
+        return np.asarray(np.exp(inside + farther))
 
     def flops(self, n: Floats, m: Floats) -> Floats:
         """Floating-point operations of one run: 6 a parameter and example (Kaplan et al. 2020)."""

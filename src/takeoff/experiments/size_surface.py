@@ -238,7 +238,8 @@ def ends_of_levers(grid: Grid, fitted: Fitted, margin: float) -> pd.DataFrame:
 
     Returns:
         A row per lever and size of the other one: lever, parameters (NaN for "network"), m (NaN for
-        "labels"), end, low, high (sizes), where ("measured range", "beyond it", "not within ten
+        "labels"), end, low, high (sizes), low_is_open, high_is_open (whether the interval reaches
+        to an end of the search), where ("measured range", "beyond it", "not within ten
         times": the end of the search, or "before it": below the smallest measured).
     """
     rows = []
@@ -258,6 +259,8 @@ def ends_of_levers(grid: Grid, fitted: Fitted, margin: float) -> pd.DataFrame:
                     "end": float(own[0]),
                     "low": float(low[0]),
                     "high": float(high[0]),
+                    "low_is_open": bool(low[0] <= tried[0]),
+                    "high_is_open": bool(high[0] >= tried[-1]),
                     "where": _where(float(own[0]), sizes, tried),
                 }
             )
@@ -393,13 +396,13 @@ def levels(errors: Floats) -> list[float]:
 
 
 def lines(grid: Grid, fitted: Fitted, at: list[float]) -> pd.DataFrame:
-    """Where the surface has which error: a row per error and m, up to ten times those measured.
+    """Where the surface has which error: a row per error and network size.
 
     Returns:
-        error, m, parameters; no row where no network gets there, or none up to ten times the
-        largest and down to the smallest.
+        error, m, parameters (ascending), both up to ten times those measured; no row where no m
+        gives that error.
     """
-    m = np.geomspace(grid.m[0], FARTHEST * grid.m[-1], STEPS)
+    n = np.geomspace(grid.n[0], FARTHEST * grid.n[-1], STEPS)
     floor, a, alpha, b, beta = fitted.own[0]
     chance = fitted.surface.points.chance
     rows = []
@@ -408,9 +411,9 @@ def lines(grid: Grid, fitted: Fitted, at: list[float]) -> pd.DataFrame:
         if math.isfinite(chance):
             room = chance - floor
             above = -room * math.log1p(-min(above / room, 1 - 1e-12))
-        left = above - b * m**-beta
-        with np.errstate(invalid="ignore", divide="ignore"):
-            n = (a / left) ** (1 / alpha) if alpha > 0 else np.full_like(m, np.nan)
-        there = (left > 0) & (n >= grid.n[0]) & (n <= FARTHEST * grid.n[-1])
+        left = above - a * n**-alpha
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            m = (b / left) ** (1 / beta) if beta > 0 else np.full_like(n, np.nan)
+        there = (left > 0) & (m >= grid.m[0]) & (m <= FARTHEST * grid.m[-1])
         rows += [(level, float(x), float(y)) for x, y in zip(m[there], n[there], strict=True)]
     return pd.DataFrame(rows, columns=["error", "m", "parameters"])
