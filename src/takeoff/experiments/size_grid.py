@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from takeoff.errors import TakeoffError
 from takeoff.experiments import Asked
+from takeoff.statistics import surfaces
 from takeoff.statistics.intervals import Estimate, mean_of
 from takeoff.wording import layers
 
@@ -184,18 +185,21 @@ def grid_of(rows: pd.DataFrame, hidden: Mapping[str, Sequence[int]], batch_size:
 class Costs:
     """What training one network of N parameters on m labelled examples costs.
 
+    A run is taken to pass through its examples as often as those at the largest m did, on average
+    over the networks. That is too little for small m, at which runs have a least number of steps.
+
     Attributes:
-        m: [M] ascending.
-        examples: [M] examples that a run sees, on average over the networks; rising with m.
+        passes: Examples seen by a run for each labelled one.
         weights: [3] seconds for a cell, for each example that is seen, and for each parameter and
             example.
+        largest: Parameters of the largest network.
         label: The price of one label, or 0.
         hour: That of an hour of computing, or 0.
     """
 
-    m: Floats
-    examples: Floats
+    passes: float
     weights: Floats
+    largest: float
     label: float = 0.0
     hour: float = 0.0
 
@@ -204,45 +208,27 @@ class Costs:
         """From what was measured: seconds by least squares of the relative errors, none below 0."""
         from scipy import optimize
 
-        seen = np.exp(np.log(grid.examples).mean(axis=0))
-        seen = np.maximum.accumulate(seen)
-        work = np.broadcast_to(seen, grid.seconds.shape)
-        terms = np.stack([np.ones_like(work), work, grid.n[:, None] * work], axis=-1)
+        seen = grid.examples
+        terms = np.stack([np.ones_like(seen), seen, grid.n[:, None] * seen], axis=-1)
         seconds = np.maximum(grid.seconds, 1e-6)[..., None]
-        scale = np.linalg.norm((terms / seconds).reshape(-1, 3), axis=0)
-        system = (terms / seconds).reshape(-1, 3) / scale
-        weights, _ = optimize.nnls(system, np.ones(len(system)))
+        system = (terms / seconds).reshape(-1, 3)
+        scale = np.linalg.norm(system, axis=0)
+        weights, _ = optimize.nnls(system / scale, np.ones(len(system)))
         return cls(
-            grid.m,
-            seen,
+            float(np.exp(np.log(seen[:, -1]).mean()) / grid.m[-1]),
             np.asarray(weights / scale),
+            largest=float(grid.n[-1]),
             label=prices.get("label") or 0.0,
             hour=prices.get("hour") or 0.0,
         )
 
-    def seen(self, m: Floats) -> Floats:
-        """Examples that a run sees: smooth in the logarithms, beyond as many epochs as at the end.
-
-        Below the smallest m it is that of the smallest, as runs have a least number of steps.
-        """
-        from scipy.interpolate import PchipInterpolator
-
-        log_m, logs = np.log(self.m), np.log(self.examples)
-        beyond = math.log(10.0)
-        curve = PchipInterpolator(
-            [log_m[0] - beyond, *log_m, log_m[-1] + beyond], [logs[0], *logs, logs[-1] + beyond]
-        )
-        inside = curve(np.clip(np.log(m), log_m[0] - beyond, log_m[-1] + beyond))
-        farther = np.maximum(np.log(m) - log_m[-1] - beyond, 0.0)
-        return np.asarray(np.exp(inside + farther))
-
     def flops(self, n: Floats, m: Floats) -> Floats:
         """Floating-point operations of one run: 6 a parameter and example (Kaplan et al. 2020)."""
-        return np.asarray(6.0 * n * self.seen(m))
+        return np.asarray(6.0 * self.passes * n * m)
 
     def seconds(self, n: Floats, m: Floats) -> Floats:
         """Of a cell on the machine that trained the grid, tuning included."""
-        seen = self.seen(m)
+        seen = self.passes * m
         return np.asarray(self.weights[0] + self.weights[1] * seen + self.weights[2] * n * seen)
 
     def money(self, n: Floats, m: Floats) -> Floats:
@@ -260,6 +246,12 @@ class Costs:
         return "money" if self.priced else "flops"
 
     @property
-    def price(self) -> Callable[[Floats, Floats], Floats]:
-        """Of N and m, in `unit`."""
-        return self.money if self.priced else self.flops
+    def price(self) -> surfaces.Price:
+        """Of N and m, in `unit`.
+
+        Where labels are dear and computing is cheap, ever larger networks would be worth their
+        money by a hair: in money, no network beyond the largest measured one can be bought.
+        """
+        if not self.priced:
+            return surfaces.Product(6.0 * self.passes)
+        return lambda n, m: np.where(n <= self.largest, self.money(n, m), np.inf)

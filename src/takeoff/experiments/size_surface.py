@@ -325,7 +325,7 @@ def frontier(grid: Grid, fitted: Fitted, costs: Costs) -> pd.DataFrame:
     """
     most = float(costs.price(grid.n[-1:], grid.m[-1:])[0])
     least = 2 * float(costs.price(grid.n[:1], grid.m[:1])[0])
-    spread = np.geomspace(least, max(most, 2 * least), STEPS)
+    spread = np.geomspace(least, max(FARTHEST * most, 2 * least), STEPS)
     table = pd.DataFrame(_frontier(fitted, costs, spread)).assign(scale=math.nan)
     inside = table.loc[table["status"] == surfaces.INSIDE, "budget"]
     if len(inside):
@@ -338,8 +338,9 @@ def frontier(grid: Grid, fitted: Fitted, costs: Costs) -> pd.DataFrame:
 
 
 def _frontier(fitted: Fitted, costs: Costs, budgets: Floats) -> list[dict[str, Any]]:
-    found = surfaces.frontier(fitted.surface, budgets, costs.price)
-    low, high = fitted.ends(fitted.with_scatter(fitted.floor + found.drawn))
+    with np.errstate(invalid="ignore"):  # a flat surface has its best at infinity
+        found = surfaces.frontier(fitted.surface, budgets, costs.price)
+        low, high = fitted.ends(fitted.with_scatter(fitted.floor + found.drawn))
     columns = {
         "budget": budgets,
         "parameters": found.n,
