@@ -321,7 +321,8 @@ def frontier(grid: Grid, fitted: Fitted, costs: Costs) -> pd.DataFrame:
     Returns:
         A row per budget: unit, budget, scale (see `SCALES`; NaN for the others), parameters, m,
         error, each with low and high, and status: see `surfaces.Frontier`. No row has a scale
-        where no budget's best is within the measured range.
+        where no budget's best is within the measured range, and there is none where the best is a
+        smaller network or m than the smallest measured.
     """
     most = float(costs.price(grid.n[-1:], grid.m[-1:])[0])
     least = 2 * float(costs.price(grid.n[:1], grid.m[:1])[0])
@@ -333,8 +334,10 @@ def frontier(grid: Grid, fitted: Fitted, costs: Costs) -> pd.DataFrame:
         scales = [scale for scale in SCALES if scale * base > least]
         asked = _frontier(fitted, costs, np.array(scales) * base)
         table = pd.concat([table, pd.DataFrame(asked).assign(scale=scales)])
-    table = table.assign(unit=costs.unit)
-    return table.sort_values("budget", kind="stable", ignore_index=True)
+    possible = (table["parameters"] >= grid.n[0]) & (table["m"] >= grid.m[0])
+    table = table[possible].assign(unit=costs.unit)
+    ordered: pd.DataFrame = table.sort_values("budget", kind="stable", ignore_index=True)
+    return ordered
 
 
 def _frontier(fitted: Fitted, costs: Costs, budgets: Floats) -> list[dict[str, Any]]:

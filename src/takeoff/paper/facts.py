@@ -21,7 +21,7 @@ from takeoff import wording
 from takeoff.errors import TakeoffError
 from takeoff.measures import Measure, of_all
 from takeoff.paper import experiments
-from takeoff.statistics import claims, floors
+from takeoff.statistics import claims, far, floors
 from takeoff.statistics.forecasts import AHEAD, score
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def build(results: Results) -> Facts:
     """All facts about a study's results."""
     about = (_study, _data_sets, _best_possible, _learners)
     measured = (_chosen, _errors, _above_floor, _fits, _reductions, _agreement, _differences)
-    ahead = (_forecasts, _held_out)
+    ahead = (_forecasts, _far, _held_out)
     from takeoff.paper import option_facts  # it writes facts, so it imports this module
 
     groups = (*about, *measured, *ahead, _claims, option_facts.build, _experiments)
@@ -492,6 +492,19 @@ def _forecasts(results: Results) -> Iterator[Fact]:
             source = ("fits/forecast.csv", f"{dataset}, {learner}, m = {row['m']:.0f}")
             yield _error(f"{name}.error", row["predicted"], measure, source, _ends(row))
             yield _count(f"{name}.m", row["m"], source)
+
+
+def _far(_: Results) -> Iterator[Fact]:
+    """What intervals for a hundred times the labels are worth; see `takeoff.statistics.far`."""
+    for name, found in (("ten", far.TEN), ("hundred", far.HUNDRED)):
+        source = ("benchmarks/extrapolation.py", f"--horizon {found.factor:g}")
+        yield _count(f"far.{name}.curves", found.curves, source)
+        yield _fact(f"far.{name}.inside", found.inside, lambda x: wording.percent(x, 0), "share",
+                    source)  # fmt: skip
+        width = _gap(f"far.{name}.width", found.width, Measure(), source)
+        yield replace(width, text=wording.count(100 * found.width))
+    source = ("benchmarks/extrapolation.py", "level of the intervals")
+    yield _fact("far.level", far.LEVEL, wording.plain_percent, "share", source)
 
 
 def _held_out(results: Results) -> Iterator[Fact]:

@@ -90,11 +90,16 @@ def _levers(
         yield numbers._error(
             f"{name}.error", row["error"], measure, source, (row["low"], row["high"])
         )
+    measured = gains["measured"].notna()
+    last = gains[((gains["lever"] == "labels") & (gains["to_m"] == most) & measured)
+                 | ((gains["lever"] == "network") & (gains["m"] == most))]  # fmt: skip
+    for row in last.to_dict("records"):
+        name = f"{NAME}.{row['network']}.{row['lever']}.measured"
+        source = (FILE, f"gains: {row['lever']}, {row['network']}, to m = {most}")
+        yield fact(name, row["measured"], share, "share", source, (row["low"], row["high"]))
     for row in gains[gains["m"] == most].to_dict("records"):
         name = f"{NAME}.{row['network']}.{row['lever']}"
         source = (FILE, f"gains: {row['lever']}, {row['network']}, m = {most}")
-        ends = (row["low"], row["high"])
-        yield fact(f"{name}.measured", row["measured"], share, "share", source, ends)
         ends = (row["expected_low"], row["expected_high"])
         yield fact(f"{name}.expected", row["expected"], share, "share", source, ends)
         yield fact(f"{name}.flops", row["flops"], operations, "operations", source)
