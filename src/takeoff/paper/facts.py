@@ -494,15 +494,18 @@ def _forecasts(results: Results) -> Iterator[Fact]:
             yield _count(f"{name}.m", row["m"], source)
 
 
+def _whole_percent(share: float) -> str:
+    return wording.percent(share, 0)
+
+
 def _far(_: Results) -> Iterator[Fact]:
     """What intervals for a hundred times the labels are worth; see `takeoff.statistics.far`."""
     for name, found in (("ten", far.TEN), ("hundred", far.HUNDRED)):
         source = ("benchmarks/extrapolation.py", f"--horizon {found.factor:g}")
         yield _count(f"far.{name}.curves", found.curves, source)
-        yield _fact(f"far.{name}.inside", found.inside, lambda x: wording.percent(x, 0), "share",
-                    source)  # fmt: skip
-        width = _gap(f"far.{name}.width", found.width, Measure(), source)
-        yield replace(width, text=wording.count(100 * found.width))
+        for key in ("inside", "width"):
+            share = getattr(found, key)
+            yield _fact(f"far.{name}.{key}", share, _whole_percent, "share", source)
     source = ("benchmarks/extrapolation.py", "level of the intervals")
     yield _fact("far.level", far.LEVEL, wording.plain_percent, "share", source)
 

@@ -90,9 +90,8 @@ def _levers(
         yield numbers._error(
             f"{name}.error", row["error"], measure, source, (row["low"], row["high"])
         )
-    measured = gains["measured"].notna()
-    last = gains[((gains["lever"] == "labels") & (gains["to_m"] == most) & measured)
-                 | ((gains["lever"] == "network") & (gains["m"] == most))]  # fmt: skip
+    before = {"labels": said["m"][-2], "network": most}
+    last = gains[gains["m"] == gains["lever"].map(before)]
     for row in last.to_dict("records"):
         name = f"{NAME}.{row['network']}.{row['lever']}.measured"
         source = (FILE, f"gains: {row['lever']}, {row['network']}, to m = {most}")

@@ -54,7 +54,7 @@ def errors(cells: pd.DataFrame, said: Mapping[str, Any], measure: Measure) -> Fi
     """
     names = said["networks"]
     table = cells.pivot(index="network", columns="m", values="error").loc[names]
-    figure = _figure(6.2, 1.0 + 0.42 * len(names))
+    figure = _figure(6.2, 1.0 + 0.37 * len(names))
     ax = figure.subplots()
     shade = np.log(np.maximum(table.to_numpy(), 1e-12))
     ax.pcolormesh(shade, cmap=SHADES, edgecolors="white", lw=0.6)
