@@ -12,6 +12,7 @@ import yaml
 from takeoff import datasets
 from takeoff.cli import main
 from takeoff.errors import TakeoffError
+from takeoff.networks.replicates import Shape
 from takeoff.study import Study, load_study
 
 ROOT = Path(__file__).parents[1]
@@ -219,3 +220,84 @@ def test_what_makes_no_sense_of_ones_own_data_is_refused(
     """Each mistake is one message at its key."""
     message = refused(own(tmp_path, **keys))
     assert says in message and "datasets.mine" in message
+
+
+# Network sizes
+
+
+def with_sizes(**asked: Any) -> Study:
+    """The lecture study with other settings of network_sizes."""
+    return load_study(laid_over(lecture(), {"experiments": {"network_sizes": asked}}))
+
+
+def test_a_grid_of_network_sizes_spans_three_decades() -> None:
+    """Eight or more networks, those in use among them, at some of the m of the first data set."""
+    study = with_sizes()
+    settings = study.experiment_settings("network_sizes")
+    sizes = sorted(Shape(512, tuple(h), 2).n_params for h in settings["networks"].values())
+    assert len(sizes) >= 8 and sizes[-1] / sizes[0] >= 1000
+    assert settings["dataset"] == "spam" and settings["m"] == [500, 2000, 8000, 32000]
+    assert {"mlp_small", "mlp_large"} <= set(settings["networks"])
+    assert [curve["learner"] for curve in settings["own_design"]] == list(study.size_networks)
+
+
+def test_networks_of_the_grid_are_trained_like_those_in_use() -> None:
+    """By the same settings, on fewer m and repeats, and under a name of their shape."""
+    study = with_sizes(hidden=[[4, 4, 4]], repeats=4)
+    own = study.curve_settings("spam", "mlp_4x4x4")
+    ladder = study.curve_settings("spam", "mlp_small")
+    assert own["training"] == ladder["training"] and own["repeats"] == 4
+    assert own["m"] == study.size_m and own["fit"]["hidden"] == [4, 4, 4]
+    assert ("spam", "mlp_4x4x4") in study.own_curves and ("spam", "mlp_4x4x4") not in study.curves
+    assert study.design() == with_sizes(hidden=[[1]]).design(), "no job of the study depends on it"
+
+
+def test_a_shape_in_use_is_not_trained_twice() -> None:
+    """Its runs are taken, unless the study stopped them below an m of the grid."""
+    assert list(with_sizes(hidden=[[16, 16], [2]]).size_networks) == ["mlp_2"]
+    capped = {"learners": {"mlp_small": {"m_max": {"spam": 1000}}},
+              "experiments": {"network_sizes": {"hidden": [[16, 16], [2]]}}}  # fmt: skip
+    study = load_study(laid_over(lecture(), capped))
+    assert list(study.size_networks) == ["mlp_16x16", "mlp_2"]
+    assert "mlp_small" not in study.experiment_settings("network_sizes")["networks"]
+
+
+def test_the_grid_follows_the_data_sets_in_use() -> None:
+    """A study of another data set gets its own m; no networks, no such experiment."""
+    other = {"use": {"datasets": ["fashion_mnist"]}}
+    study = load_study(laid_over(lecture(), other))
+    assert study.own_curves[0][0] == "fashion_mnist" and study.size_m == [250, 1000, 4000, 16000]
+    plain = {"use": {"learners": ["logistic_regression"]}}
+    assert "network_sizes" not in load_study(laid_over(lecture(), plain)).experiments_in_use
+
+
+def test_ones_own_data_gets_a_grid_only_when_asked(tmp_path: Path) -> None:
+    """It takes longer than what `takeoff init` promises."""
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    own = {"use": {"datasets": ["own"]},
+           "datasets": {"own": {"path": str(tmp_path / "t.csv"), "label": "b", "pool": 900,
+                                "test": 100, "m": [100, 200, 400, 800]}}}  # fmt: skip
+    assert load_study(laid_over(lecture(), own)).own_curves == []
+    asked = own | {"experiments": {"network_sizes": {"dataset": "own"}}}
+    assert load_study(laid_over(lecture(), asked)).own_curves[0][0] == "own"
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"m": [500, 2000, 3000]}, "3000 is none of datasets.spam.m"),
+        ({"dataset": "spambase"}, "'spambase', which is not in use"),
+        ({"m": [500, 2000]}, "at least 3 items"),
+    ],
+)
+def test_a_grid_that_cannot_be_is_refused(asked: dict[str, Any], says: str) -> None:
+    """With the key and what is wrong with it."""
+    assert says in refused({"experiments": {"network_sizes": asked}})
+
+
+def test_a_grid_needs_three_m_and_names_of_its_own() -> None:
+    """Of the data set, and not those of learners."""
+    assert "needs three m" in refused({"datasets": {"spam": {"m": [500, 1000]}}})
+    learner = lecture()["learners"]["mlp_small"]
+    message = refused({"learners": {"mlp_1": learner}})
+    assert "learners.mlp_1 has the name of a network of network_sizes" in message

@@ -262,6 +262,7 @@ def view(results: Results, findings: Findings) -> dict[str, Any]:
         "middle": networks[said["middle"]],
         "largest": networks[-1],
         "own": bool(said["own"]),
+        "depths_differ": len({label.count("-") for label in said["labels"]}) > 1,
         "interaction": (said["interaction"] or {}).get("verdict", ""),
         "depths": [
             {"id": f"{NAME}.depth.{i}", **{k: row[k] for k in ("shallow", "deep", "verdict")}}
