@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 import synthetic_sizes as synthetic
 from synthetic_sizes import additive, asked, neither_ends
 
-from takeoff.experiments import size_surface
+from takeoff.experiments import network_sizes, size_surface
 from takeoff.experiments.size_grid import Costs, Grid
 from takeoff.experiments.size_surface import Fitted
 
@@ -78,6 +81,37 @@ def test_intervals_hold_new_measurements_of_the_same_cells() -> None:
         low, high = fitted(grid).interval(again.cells()["parameters"], again.cells()["m"])
         inside.append((low <= again.mean.ravel()) & (again.mean.ravel() <= high))
     assert 0.85 < np.mean(inside) < 0.97
+
+
+def test_intervals_are_widened_until_they_hold_enough_of_the_other_half() -> None:
+    """By the factor that does; not at all where they hold enough already."""
+    held_out = pd.DataFrame({
+        "measured": [0.1, 0.12, 0.1, 0.09], "predicted": 0.1, "low": 0.09, "high": 0.11,
+    })  # fmt: skip
+    assert size_surface.factor_needed(held_out, 0.0, 0.7) == 1.0
+    factor = size_surface.factor_needed(held_out, 0.0, 0.9)
+    assert factor == pytest.approx(np.log(1.2) / np.log(1.1))
+    grid = grid_of(noise=0.02)
+    narrow = fitted(grid)
+    wide = replace(narrow, widened=2.0)
+    at = grid.cells()["parameters"], grid.cells()["m"]
+    logs = [
+        np.log((np.stack(one.interval(*at)) - 0.017) / (one.predicted(*at) - 0.017))
+        for one in (narrow, wide)
+    ]
+    np.testing.assert_allclose(logs[1], 2 * logs[0])
+
+
+def test_the_paper_s_intervals_are_the_widened_ones() -> None:
+    """Where a law in which the levers need each other is beyond the model."""
+    law = lambda n, m: 0.017 + 0.28 * (m / 500) ** -(0.25 + 0.02 * np.log(n / 517))  # noqa: E731
+    found = network_sizes.analyse(asked(law))
+    factor = found.decided["surface"]["widened"]
+    assert factor == size_surface.factor_needed(found.tables["held_out"], 0.017, LEVEL) > 1
+    ahead = found.decided["ten_times"]["labels"]
+    narrow = size_surface.ten_times(grid_of(law), fitted(grid_of(law)))["labels"]
+    assert ahead["value"] == pytest.approx(narrow["value"], rel=0.05)
+    assert ahead["high"] - ahead["low"] > narrow["high"] - narrow["low"]
 
 
 # Levers

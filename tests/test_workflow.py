@@ -104,7 +104,7 @@ def test_a_comment_in_the_training_code_reruns_nothing(study: Path) -> None:
 
 
 def test_a_line_of_network_code_retrains_networks_only(study: Path) -> None:
-    """Thirteen network curves, one of an experiment, and what follows; the engine is part of them."""
+    """Thirteen network curves, and what follows from them; the engine is part of what they are."""
     code = study / "src/takeoff/networks/replicates.py"
     with edited(code, "EPSILON = 1e-8", "EPSILON = 1e-7"):
         expected = {"train_network": 13, "fit_curves": 1, "check_claims": 1, "weigh_options": 1,

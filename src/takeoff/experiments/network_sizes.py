@@ -107,6 +107,12 @@ def analyse(asked: Asked) -> Findings:
         "surface": None,
     }
     if fitted is not None:
+        held_out = _held_out(grid, limits, level)
+        if held_out is not None:
+            tables["held_out"] = held_out
+            said["held_out"] = size_surface.scored(held_out, grid, level)
+            widened = size_surface.factor_needed(held_out, fitted.floor, level)
+            fitted = replace(fitted, widened=widened)
         tables["ends"] = size_surface.ends_of_levers(grid, fitted, thresholds.margin)
         tables["frontier"] = size_surface.frontier(grid, fitted, costs)
         tables["lines"] = size_surface.lines(grid, fitted, said["levels"])
@@ -115,10 +121,6 @@ def analyse(asked: Asked) -> Findings:
             "left": size_surface.left_to_remove(grid, fitted, thresholds.margin),
             "ten_times": size_surface.ten_times(grid, fitted),
         }
-        held_out = _held_out(grid, limits, level)
-        if held_out is not None:
-            tables["held_out"] = held_out
-            said["held_out"] = size_surface.scored(held_out, grid, level)
     return Findings(claims=[_record(parts, thresholds)], tables=tables, decided=said, names=NAMES)
 
 
@@ -304,6 +306,7 @@ def _said_of(fitted: Fitted) -> dict[str, Any]:
     return {
         "parameters": parameters | {"E": floor},
         "floor": fitted.floor,
+        "widened": fitted.widened,
         "chance": surface.points.chance + fitted.floor
         if math.isfinite(surface.points.chance)
         else None,

@@ -7,7 +7,9 @@ possible predictions is known, what lies above it is fitted, so that no predicti
 Intervals for errors are wider than those for the surface: to the bootstrap's replicates comes the
 scatter of the measured errors around the surface, times sqrt(n / (n - 5)) as five parameters were
 fitted to it. So they allow for the shapes of networks, for the noise of the repeats, and for the
-curvature that the model lacks, as far as this shows inside the grid.
+curvature that the model lacks, as far as this shows inside the grid. Where too few cells of the
+larger half lie within what the smaller half says of them, intervals for errors are widened by the
+factor that would have held enough of them (`factor_needed`), on the logarithmic scale.
 """
 
 from __future__ import annotations
@@ -42,10 +44,12 @@ class Fitted:
     Attributes:
         surface: Of the errors above the floor.
         floor: The error of the best possible predictions, or 0.
+        widened: The factor by which intervals for errors are wider, on the logarithmic scale.
     """
 
     surface: Surface
     floor: float
+    widened: float = 1.0
 
     @property
     def replicates(self) -> Floats:
@@ -78,7 +82,17 @@ class Fitted:
 
     def interval(self, n: ArrayLike, m: ArrayLike) -> tuple[Floats, Floats]:
         """Ends of the interval for an error that is measured at each N and m, [T] each."""
-        return self.ends(self.with_scatter(self.errors(self.replicates, n, m)))
+        drawn = self.with_scatter(self.errors(self.replicates, n, m))
+        return self.around(self.predicted(n, m), drawn)
+
+    def around(self, predicted: Floats, drawn: Floats) -> tuple[Floats, Floats]:
+        """Ends of the intervals around [T] predictions, from draws [B, T], widened."""
+        above = predicted - self.floor
+        low, high = (
+            self.floor + above * ((end - self.floor) / above) ** self.widened
+            for end in self.ends(drawn)
+        )
+        return low, high
 
     def ends(self, drawn: Floats) -> tuple[Floats, Floats]:
         """Quantiles over the first axis, at the level of the surface."""
@@ -152,6 +166,21 @@ def hold_out(grid: Grid, limits: Mapping[str, float | None], level: float) -> pd
             "last_value": _nearest(known, asked),
         }
     )
+
+
+def factor_needed(held_out: pd.DataFrame, floor: float, level: float) -> float:
+    """By how much intervals have to be wider, at least 1, to hold this share of the cells.
+
+    Args:
+        held_out: `hold_out`.
+        floor: Below all of its errors.
+        level: The share.
+    """
+    above = {name: held_out[name] - floor for name in ("measured", "predicted", "low", "high")}
+    off = np.log(above["measured"] / above["predicted"])
+    end = np.where(off < 0, above["low"], above["high"])
+    needed = off / np.log(end / above["predicted"])
+    return max(1.0, float(np.quantile(needed, level, method="inverted_cdf")))
 
 
 def _nearest(known: pd.DataFrame, asked: pd.DataFrame) -> Floats:
@@ -343,7 +372,8 @@ def frontier(grid: Grid, fitted: Fitted, costs: Costs) -> pd.DataFrame:
 def _frontier(fitted: Fitted, costs: Costs, budgets: Floats) -> list[dict[str, Any]]:
     with np.errstate(invalid="ignore"):  # a flat surface has its best at infinity
         found = surfaces.frontier(fitted.surface, budgets, costs.price)
-        low, high = fitted.ends(fitted.with_scatter(fitted.floor + found.drawn))
+        drawn = fitted.with_scatter(fitted.floor + found.drawn)
+        low, high = fitted.around(fitted.floor + found.loss, drawn)
     columns = {
         "budget": budgets,
         "parameters": found.n,

@@ -116,6 +116,8 @@ def _surface(said: Mapping[str, Any], measure: Measure) -> Iterator[Fact]:
     yield numbers._error(
         f"{NAME}.floor", floor["value"], measure, source, (floor["low"], floor["high"])
     )
+    source = (FILE, "surface: widened")
+    yield fact(f"{NAME}.widened", surface["widened"], _two_decimals, "multiple", source)
     source = (FILE, "surface: rmse")
     yield fact(f"{NAME}.rmse", surface["rmse"], share, "share", source)
     for lever, left in said["left"].items():
@@ -273,6 +275,7 @@ def view(results: Results, findings: Findings) -> dict[str, Any]:
         "hour_price": bool(said["prices"]["hour"]),
         "surface": surface,
         "at_floor": surface and said["surface"]["floor"] > 0,
+        "widened": surface and said["surface"]["widened"] > 1,
         "status": said["surface"]["status"] if surface else "",
         "left": {lever: one["verdict"] for lever, one in said["left"].items()} if surface else {},
         "ends": _end_views(tables["ends"]) if surface else {},
