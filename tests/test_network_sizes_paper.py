@@ -171,7 +171,7 @@ def test_an_open_end_is_said_to_be_open() -> None:
 )  # fmt: skip
 def test_operations_are_written_in_words(count: float, text: str) -> None:
     """With two digits."""
-    assert shown.operations(count) == text
+    assert shown.operations(count) == text.replace(" ", "\u00a0")
 
 
 # Figures

@@ -189,8 +189,8 @@ def operations(count: float) -> str:
     """A number of floating-point operations, two digits: 9.2 billion."""
     for name, size in (("quadrillion", 1e15), ("trillion", 1e12), ("billion", 1e9)):
         if count >= 0.95 * size:
-            return f"{_two_digits(count / size)} {name}"
-    return f"{_two_digits(count / 1e6)} million"
+            return f"{_two_digits(count / size)}{wording.NO_BREAK}{name}"
+    return f"{_two_digits(count / 1e6)}{wording.NO_BREAK}million"
 
 
 def _two_digits(value: float) -> str:

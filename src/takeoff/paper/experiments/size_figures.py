@@ -33,7 +33,8 @@ WIDTH = 7.1  # inches
 SHADES = LinearSegmentedColormap.from_list("errors", ("#f7fafc", "#a9cbe6", "#4f8fc4"))
 DARK = "#10151b"  # on the shades, which are light on dark pages too
 STYLES: Sequence[Any] = ("-", (0, (5, 1.6)), (0, (1.4, 1.2)), (0, (6, 1.4, 1.2, 1.4)), (0, (9, 3)))
-SHOWN = 4  # networks, or m, with a line of their own
+COLOURS = (*NETWORKS, INK)  # those of learners and of text, which have twins on dark pages
+SHOWN = len(COLOURS)  # networks, or m, with a line of their own
 
 
 def _written(measure: Measure, error: float) -> str:
@@ -137,7 +138,7 @@ def gains(table: pd.DataFrame, said: Mapping[str, Any], measure: Measure) -> Fig
     for i, name in enumerate(networks):
         own = known[(known["lever"] == "labels") & (known["network"] == name)].sort_values("m")
         x = np.sqrt(own["m"] * own["to_m"].astype(float)) * 1.06 ** (i - (len(networks) - 1) / 2)
-        _line(left, x, own, i, len(networks), label[name])
+        _line(left, x, own, i, label[name])
     chain = _chain(known, said["networks"][0])
     every_m = _some(said["m"])
     for i, m in enumerate(every_m):
@@ -145,7 +146,7 @@ def gains(table: pd.DataFrame, said: Mapping[str, Any], measure: Measure) -> Fig
         own = own[own["network"].isin(chain)].sort_values("parameters")
         x = np.sqrt(own["parameters"] * own["to_parameters"].astype(float))
         x = x * 1.1 ** (i - (len(every_m) - 1) / 2)
-        _line(right, x, own, i, len(every_m), f"m = {count(m)}")
+        _line(right, x, own, i, f"m = {count(m)}")
     left.set_xlabel("labelled examples m")
     right.set_xlabel("parameters")
     left.set_title("Twice the labels")
@@ -166,17 +167,13 @@ def gains(table: pd.DataFrame, said: Mapping[str, Any], measure: Measure) -> Fig
     return figure
 
 
-def _line(ax: Axes, x: Any, own: pd.DataFrame, i: int, n: int, label: str) -> None:
+def _line(ax: Axes, x: Any, own: pd.DataFrame, i: int, label: str) -> None:
     """Estimates of one line with their intervals."""
-    colour = _shade(i, n)
+    colour = COLOURS[i % len(COLOURS)]
     low, high = 100 * own["low"], 100 * own["high"]
     ax.vlines(x, low, high, color=colour, lw=1.0, alpha=0.8)
     ax.plot(x, 100 * own["measured"], color=colour, ls=STYLES[i % len(STYLES)], lw=1.3, ms=4.6,
             marker=NETWORK_MARKERS[i % len(NETWORK_MARKERS)], label=label)  # fmt: skip
-
-
-def _shade(i: int, n: int) -> Any:
-    return LinearSegmentedColormap.from_list("networks", NETWORKS)(i / (n - 1) if n > 1 else 1.0)
 
 
 def _some(items: Sequence[Any]) -> list[Any]:
