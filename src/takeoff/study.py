@@ -477,11 +477,6 @@ class Study(Section):
                 raise ValueError(
                     f"experiments.network_sizes.m: {m} is none of datasets.{dataset}.m, {known.m}"
                 )
-            if len(self.size_m) < 3:
-                raise ValueError(
-                    f"experiments.network_sizes needs three m, and datasets.{dataset}.m has "
-                    f"{len(known.m)}: drop two_levers from use.claims, or add some"
-                )
             for name in sorted(set(self.size_networks) & set(self.learners)):
                 raise ValueError(f"learners.{name} has the name of a network of network_sizes")
         return self
@@ -678,11 +673,16 @@ class Study(Section):
 
     @property
     def _has_sizes(self) -> bool:
-        """Whether there is a grid of network sizes; one's own data set has to be asked for."""
-        own = self.datasets[self.use.datasets[0]].path is not None
-        return bool(self.networks) and (
-            self.experiments.network_sizes.dataset is not None or not own
-        )
+        """Whether there is a grid of network sizes: networks, three m or more, and data for it.
+
+        One's own data set has to be asked for: a grid takes longer than `takeoff init` promises.
+        """
+        asked = self.experiments.network_sizes.dataset
+        found = self.datasets.get(asked or self.use.datasets[0])
+        if found is None:  # which is an error of its own
+            return True
+        enough = self.experiments.network_sizes.m is not None or len(found.m) >= 3
+        return bool(self.networks) and enough and (asked is not None or found.path is None)
 
     def experiment_dataset(self, name: str) -> str | None:
         """The data set that an experiment trains on by itself; None if it trains on none."""

@@ -370,7 +370,7 @@ def frontier(grid: Grid, fitted: Fitted, costs: Costs) -> pd.DataFrame:
 
 
 def _frontier(fitted: Fitted, costs: Costs, budgets: Floats) -> list[dict[str, Any]]:
-    with np.errstate(invalid="ignore"):  # a flat surface has its best at infinity
+    with np.errstate(invalid="ignore", divide="ignore"):  # the best of a flat one is at no size
         found = surfaces.frontier(fitted.surface, budgets, costs.price)
         drawn = fitted.with_scatter(fitted.floor + found.drawn)
         low, high = fitted.around(fitted.floor + found.loss, drawn)
