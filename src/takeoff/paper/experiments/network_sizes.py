@@ -163,7 +163,9 @@ def _budgets(frontier: pd.DataFrame, said: Mapping[str, Any], measure: Measure) 
         yield fact(name, row["budget"], write, unit, source)
         for key in ("parameters", "m"):
             ends = (row[f"{key}_low"], row[f"{key}_high"])
-            yield fact(f"{name}.{key}", row[key], about, "count", source, ends)
+            alike = not any(map(missing, ends)) and about(ends[0]) == about(ends[1])
+            known = fact(f"{name}.{key}", row[key], about, "count", source, ends)
+            yield replace(known, interval=None) if alike else known
         ends = (row["error_low"], row["error_high"])
         yield numbers._error(f"{name}.error", row["error"], measure, source, ends)
     for key, of in (("label", "cost of a label"), ("hour", "cost of an hour")):
