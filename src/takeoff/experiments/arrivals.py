@@ -7,7 +7,8 @@ ever. All that is measured is thus restricted to the budget of steps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -84,14 +85,39 @@ def tuned(arrived: pd.DataFrame, budget: int) -> pd.DataFrame:
     """
     steps = arrived["arrived_at"].clip(upper=budget)
     means = arrived.assign(steps=steps).groupby([*NETWORK, "rate"], as_index=False)
-    ranked = means[["steps", "last_loss"]].mean().sort_values(
-        [*NETWORK, "steps", "last_loss", "rate"]
-    )
+    ranked = means[["steps", "last_loss"]].mean()
+    ranked = ranked.sort_values([*NETWORK, "steps", "last_loss", "rate"])
     best = ranked.groupby(NETWORK, as_index=False).first()
     edges = arrived.groupby(NETWORK)["rate"].agg(["min", "max"]).reset_index()
     best = best.merge(edges, on=NETWORK)
     at_edge = {"lowest": best["rate"] == best["min"], "highest": best["rate"] == best["max"]}
     return best.assign(**at_edge)[[*NETWORK, "rate", "steps", "lowest", "highest"]]
+
+
+def fastest(losses: pd.DataFrame, goal: float, budget: int) -> float:
+    """The tuned rate of a single network; see `arrivals` and `tuned`."""
+    return float(tuned(arrivals(losses, goal), budget)["rate"].iloc[0])
+
+
+def settled(rows: Sequence[Mapping[str, Any]], goal: float) -> bool:
+    """Whether it is known which learning rate of a network arrives first, on average.
+
+    With K repeats, a rate that has not arrived in all of them after s steps will have needed more
+    than s / K on average. So once s is K times the best mean, nothing can change any more.
+
+    Args:
+        rows: Of all runs so far: rate, repeat, step, loss.
+        goal: The loss to arrive at.
+    """
+    runs: dict[tuple[float, int], list[tuple[int, float]]] = {}
+    for row in rows:
+        runs.setdefault((row["rate"], row["repeat"]), []).append((row["step"], row["loss"]))
+    by_rate: dict[float, list[float]] = {}
+    for (rate, _), run in runs.items():
+        steps, losses = np.array(run, dtype=float).T
+        by_rate.setdefault(rate, []).append(arrival(steps, losses, goal))
+    best = min(by_rate.values(), key=lambda found: float(np.mean(found)))
+    return bool(rows[-1]["step"] >= sum(best))
 
 
 def evaluations(steps: int, count: int) -> list[int]:
