@@ -46,6 +46,7 @@ from takeoff.experiments.activation_networks import (
     passed,
 )
 from takeoff.fingerprint import fingerprint, versions
+from takeoff.memory import keep_freed_memory
 from takeoff.networks.losses import CrossEntropy, SquaredError
 from takeoff.networks.replicates import Shape
 from takeoff.scaling import Rows, Target, fit
@@ -180,6 +181,7 @@ def measure(
     """
     share = {"validation_fraction": settings["training"]["validation_fraction"]}
     asked = {**settings["settings"], "seed": settings["seed"], "training": share}
+    keep_freed_memory()
     with tiny_numbers_as_zero():
         work = _Work(asked, examples(data, asked), CellStore(cells), data.digest, progress)
         chance = pd.DataFrame([{"kind": "chance", "loss": rounded(work.seen.chance)}])
@@ -273,7 +275,8 @@ class _Work:
         """Of all parts."""
         settings = self.settings
         each = settings["repeats"] * len(settings["optimisers"])
-        each += settings["tuning_repeats"] * sum(map(len, settings["rates"].values()))
+        rates = [settings["rates"][optimiser] for optimiser in settings["optimisers"]]
+        each += settings["tuning_repeats"] * sum(map(len, rates))
         return int(each) * len(networks(settings)) // len(settings["optimisers"]) + 1
 
 
@@ -292,8 +295,8 @@ def step_costs(settings: Mapping[str, Any], seen: Examples) -> pd.DataFrame:
     """
     rows = []
     short = {**settings, "steps": COST_ROUNDS * COST_STEPS}
-    runs = [Run(min(map(min, settings["rates"].values())), r) for r in range(settings["repeats"])]
     for optimiser, depth in itertools.product(settings["optimisers"], settings["depths"]):
+        runs = [Run(min(settings["rates"][optimiser]), r) for r in range(settings["repeats"])]
         sides = {
             name: _Side(Network(optimiser, name, "default", depth), runs, short, seen)
             for name in settings["activations"]
