@@ -111,8 +111,8 @@ def differentiate(
     above = slope(before.pop())
     for layer in reversed(range(0, len(layers), 2)):
         below = after.pop()
-        gradients[layer].copy_(torch.bmm(above, below.mT))
-        gradients[layer + 1].copy_(above.sum(dim=2, keepdim=True))
+        torch.bmm(above, below.mT, out=gradients[layer])
+        torch.sum(above, dim=2, keepdim=True, out=gradients[layer + 1])
         if layer:
             above = activation.back(torch.bmm(layers[layer].mT, above), before.pop(), below)
 

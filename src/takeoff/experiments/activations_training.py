@@ -27,6 +27,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -259,8 +260,7 @@ class _Work:
     ) -> pd.DataFrame:
         """A table from the store or, if it is not there, made and put there."""
         own = {key: value for key, value in self.settings.items() if key not in EACH_NETWORK}
-        code = {"code": fingerprint(__name__), "versions": versions("numpy", "torch")}
-        meaning = {"experiment": "activations", "data": self.digest, **code, **own, **what}
+        meaning = {"experiment": "activations", "data": self.digest, **self._code, **own, **what}
         stored = self.store.get(meaning)
         if stored is None:
             stored = {"table": json.loads(make().to_json(orient="split", double_precision=15))}
@@ -269,6 +269,10 @@ class _Work:
         else:
             self.progress.stored(1, work=runs / self._runs)
         return _typed(pd.DataFrame(**stored["table"]))
+
+    @cached_property
+    def _code(self) -> dict[str, Any]:
+        return {"code": fingerprint(__name__), "versions": versions("numpy", "torch")}
 
     @property
     def _runs(self) -> int:
@@ -374,7 +378,9 @@ class _Side:
         hidden = (settings["width"],) * network.depth
         self.shape = Shape(seen.x.shape[1], hidden, seen.n_outputs)
         self.runs, self.step, self.diverged = list(runs), 0, list[Run]()
-        self.orders = {run.repeat: self._order(run.repeat) for run in runs}
+        repeats = sorted({run.repeat for run in runs})
+        self.orders = torch.stack([self._order(repeat) for repeat in repeats])
+        self.places = torch.tensor([repeats.index(run.repeat) for run in runs])
         first = [
             initial(
                 self.shape,
@@ -411,12 +417,14 @@ class _Side:
         """Take the steps up to this one."""
         size = self.settings["batch_size"]
         loss, layers = self.seen.loss, self.optimiser.layers
+        one_each = self.places.tolist() == list(range(len(self.orders)))
         while self.runs and self.step < until:
-            rows = torch.stack([self.orders[run.repeat][self.step] for run in self.runs])
-            x = self.seen.x.index_select(0, rows.view(-1)).view(*rows.shape, -1)
-            y = self.seen.y[rows]
-            slope = _slope_of_mean(loss, y, size)
-            differentiate(layers, x, self.activation, slope, self.optimiser.gradients)
+            rows = self.orders[:, self.step]  # runs of a repeat share them: they are read once
+            x = self.seen.x.index_select(0, rows.reshape(-1)).view(*rows.shape, -1)
+            slope = _slope_of_mean(loss, self.seen.y[rows][self.places], size)
+            gradients = self.optimiser.gradients
+            x = x if one_each else x.index_select(0, self.places)
+            differentiate(layers, x, self.activation, slope, gradients)
             self.optimiser.advance()
             self.step += 1
 
@@ -473,7 +481,7 @@ class _Side:
             return
         self.diverged += [run for run, ok in zip(self.runs, fine, strict=True) if not ok]
         self.runs = [run for run, ok in zip(self.runs, fine, strict=True) if ok]
-        self.latest = self.latest[fine]
+        self.latest, self.places = self.latest[fine], self.places[fine]
         if self.runs:
             self.optimiser = self.optimiser.only(fine)
 

@@ -42,7 +42,7 @@ class Activations(Section):
     steps: Annotated[int, Field(ge=20, description="a run's budget")] = 1000
     evaluations: Annotated[int, Field(ge=5, description="of the loss, within a run")] = 32
     tuning_repeats: Annotated[Count, Field(description="that choose the learning rate")] = 2
-    repeats: Annotated[int, Field(ge=3, description="that are judged, other ones")] = 8
+    repeats: Annotated[int, Field(ge=3, description="that are judged, other ones")] = 6
     target: Annotated[
         Fraction, Field(description="share of the way from guessing to the lowest loss")
     ] = 0.9
