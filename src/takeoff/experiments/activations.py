@@ -199,8 +199,9 @@ class Optimised:
         """Log of the factor by which first-layer over last-layer gradient falls per layer, [R]."""
         ends = self._ends(activation, initialisation)
         depths = ends.index.to_numpy(dtype=float)
-        centred = depths - depths.mean()
-        found: Floats = centred @ ends.to_numpy() / (centred @ centred)
+        centred = (depths - depths.mean())[:, None]
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            found: Floats = (centred * ends.to_numpy()).sum(axis=0) / (centred**2).sum()
         return found
 
     def _ends(self, activation: str, initialisation: str) -> pd.DataFrame:
