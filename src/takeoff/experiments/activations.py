@@ -48,10 +48,9 @@ def analyse(asked: Asked) -> Findings:
     """Decide the claim, for the first of the optimisers, and say what is beside it.
 
     Returns:
-        tables: networks, ratios, initialisations, shares, losses, arrived, layers, costs (see the
-        methods of `Optimised`).
-        decided: dataset, optimiser, budget, target and goal, chance, depths, activations,
-        initialisations, repeats, and the settings that the paper speaks of.
+        tables: Those of `TABLES`; see the methods of `Optimised`.
+        decided: The settings that the paper speaks of; the optimiser that the claim is decided for;
+        and losses: chance, best, the goal, and the goals of the other shares.
     """
     assert asked.own is not None
     settings, level = asked.settings["settings"], asked.settings["level"]
@@ -79,8 +78,8 @@ def analyse(asked: Asked) -> Findings:
 
 
 TABLES = (
-    *("networks", "ratios", "initialisations", "shares"),
-    *("losses", "arrived", "layers", "costs"),
+    *("networks", "ratios", "initialisations", "shares", "kept", "costs"),
+    *("runs", "arrived", "losses", "layers"),
 )
 SPOKEN_OF = (
     *("dataset", "m", "activations", "initialisations", "depths", "width", "steps", "batch_size"),
@@ -203,6 +202,25 @@ class Optimised:
         with np.errstate(invalid="ignore"):  # infinity less infinity
             found: Floats = (centred * ends.to_numpy()).sum(axis=0) / (centred**2).sum()
         return found
+
+    def kept(self) -> pd.DataFrame:
+        """A row per activation and initialisation: what is kept of a gradient per layer.
+
+        kept, low, high; missing where a gradient was zero, or only one depth was trained.
+        """
+        rows = []
+        for activation, initialisation in itertools.product(
+            self.settings["activations"], self.settings["initialisations"]
+        ):
+            several = len(self.settings["depths"]) > 1
+            logs = self.kept_per_layer(activation, initialisation) if several else np.array([])
+            estimate = mean_of(logs) if several and np.isfinite(logs).all() else None
+            rows.append(
+                {"optimiser": self.optimiser, "activation": activation,
+                 "initialisation": initialisation}
+                | _ends_of(("kept", "low", "high"), estimate, self.level)
+            )  # fmt: skip
+        return pd.DataFrame(rows)
 
     def _ends(self, activation: str, initialisation: str) -> pd.DataFrame:
         """Log of first-layer over last-layer gradient at the start: a row per depth."""
@@ -357,6 +375,11 @@ class Optimised:
             estimate = mean_of(values)
             rows.append((*key, estimate.value, *estimate.interval(self.level)))
         return pd.DataFrame(rows, columns=[*NETWORK, "step", "loss", "low", "high"])
+
+    def runs(self) -> pd.DataFrame:
+        """A row per judged run: its network, repeat, rate and step (missing: it never arrived)."""
+        step = self.judged["arrived_at"].replace(np.inf, np.nan)
+        return self.judged[[*NETWORK, "repeat", "rate"]].assign(step=step)
 
     def arrived(self) -> pd.DataFrame:
         """A row per network and step at which a run arrived: the share that had not yet."""
