@@ -13,6 +13,7 @@ from scipy import stats
 from synthetic_activations import BEST, CHANCE, all_alike, asked, lecture_is_right
 
 from takeoff.experiments import Findings, activations
+from takeoff.experiments.arrivals import NETWORK
 
 
 def claim(found: Findings) -> dict[str, Any]:
@@ -129,14 +130,39 @@ def test_a_gradient_of_zero_is_said_to_be_one() -> None:
 
 def test_intervals_are_paired_over_the_repeats() -> None:
     """A difficulty that all networks of a repeat share does not widen them."""
-    question = asked(lecture_is_right, noise=0.0)
+    question = asked(lecture_is_right)
     own = question.own
     assert own is not None
+    before = part(activations.analyse(question), "relu_scaled_1")
     slow = (own["kind"] == "loss") & (own["phase"] == "judged") & (own["repeat"] == 3)
     left = (own.loc[slow, "loss"] - BEST) / (CHANCE - BEST)
     own.loc[slow, "loss"] = BEST + (CHANCE - BEST) * left ** (1 / 1.5)
-    found = part(activations.analyse(question), "relu_scaled_1")
-    assert found["high"] / found["low"] < 1.1
+    after = part(activations.analyse(question), "relu_scaled_1")
+    assert after["high"] / after["low"] == pytest.approx(before["high"] / before["low"], rel=0.03)
+
+
+def test_tuning_that_could_have_gone_astray_widens_intervals() -> None:
+    """The more a neighbouring rate costs, and the fewer repeats the rate was chosen in."""
+    rates = pd.DataFrame(
+        [("sgd", "relu", "scaled", 2, rate, 0, at, 0.0)
+         for rate, at in ((0.01, 150.0), (0.03, 100.0), (0.1, np.inf))],
+        columns=[*NETWORK, "rate", "repeat", "arrived_at", "last_loss"],
+    )  # fmt: skip
+    (astray,) = activations.astray_rates(rates, 1000)["astray"]
+    assert astray == pytest.approx((math.log(1.5) + math.log(10)) / 2)
+    (alone,) = activations.astray_rates(rates.iloc[1:2], 1000)["astray"]
+    assert alone == 0
+
+    def compared(astray: float, tuned_in: int) -> float:
+        steps = np.array([100.0, 120, 90, 110])
+        runs = pd.DataFrame(
+            {"repeat": range(4), "arrived_at": steps, "steps": steps, "astray": astray}
+        )
+        found = activations.compared(runs, runs.assign(steps=[80.0, 90, 95, 70]), tuned_in)
+        assert found is not None
+        return found.se
+
+    assert compared(2.0, 2) > compared(0.5, 2) > compared(0.0, 2) > compared(0.0, 4)
 
 
 def test_the_initialisations_share_is_what_goes_away() -> None:

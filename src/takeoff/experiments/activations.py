@@ -7,6 +7,13 @@ needed the budget: what is compared is the *restricted* time (Royston and Parmar
 is a lower bound where only its numerator was censored; where no run of either network arrived there
 is no ratio. Curves of who has arrived by when are those of Kaplan and Meier (1958).
 
+Intervals allow for how well the rates were tuned, which no repeat that is judged shows. With K
+tuning repeats, log steps that vary by s between runs, and a rate that adds c when it is one step of
+the grid off (a parabola; the best rate may lie anywhere between two), the chosen rate is off by
+c / sqrt(180) for the grid and by about 0.43 s / sqrt(K) for the choice: fitted to simulations with
+s from 0.15 to 0.35, c from 0.1 to 2 and K from 2 to 4. `benchmarks/activations_calibration.py`
+shows what comes of it.
+
 The claim has two kinds of parts, for each initialisation:
 
 steps: At each depth, the sigmoid takes more steps to the target than ReLU: a ratio above 1.
@@ -77,6 +84,9 @@ def analyse(asked: Asked) -> Findings:
     )  # fmt: skip
 
 
+CHOICE = 2 * 0.43**2 / 2  # as a share of the variance of a log ratio, which is 2 s^2
+GRID = 180  # the reciprocal variance of u^2, u uniform between -1/2 and 1/2
+
 TABLES = (
     *("networks", "ratios", "initialisations", "shares", "kept", "costs"),
     *("runs", "arrived", "losses", "layers"),
@@ -137,12 +147,18 @@ class Optimised:
 
     @cached_property
     def judged(self) -> pd.DataFrame:
-        """`arrivals.arrivals` of the judged runs at the goal, with `steps`: restricted."""
+        """`arrivals.arrivals` of the judged runs at the goal, with restricted steps, and astray."""
         return self._judged_at(self.goal)
 
     def _judged_at(self, goal: float) -> pd.DataFrame:
         found = arrivals.arrivals(self.rows("loss", "judged"), goal)
+        found = found.merge(astray_rates(self.tuning, self.settings["steps"]), on=NETWORK)
         return found.assign(steps=found["arrived_at"].clip(upper=self.settings["steps"]))
+
+    @cached_property
+    def tuning(self) -> pd.DataFrame:
+        """`arrivals.arrivals` of the tuning runs at the goal."""
+        return arrivals.arrivals(self.rows("loss", "tuning"), self.goal)
 
     def steps(self, activation: str, initialisation: str, depth: int) -> pd.DataFrame:
         """The judged runs of one network, in the order of the repeats."""
@@ -182,7 +198,8 @@ class Optimised:
 
     def ratio(self, activation: str, initialisation: str, depth: int) -> Estimate | None:
         """Log ratio of restricted steps, to ReLU's; None if no run of either arrived."""
-        return _log_ratio(*(self.steps(a, initialisation, depth) for a in (activation, "relu")))
+        own, relu = (self.steps(a, initialisation, depth) for a in (activation, "relu"))
+        return compared(own, relu, self.settings["tuning_repeats"])
 
     def _vanishing(self, initialisation: str) -> Part:
         dataset, subject = self.settings["dataset"], f"relu_{initialisation}"
@@ -239,9 +256,7 @@ class Optimised:
 
     def networks(self) -> pd.DataFrame:
         """A row per network: rate, at_edge, arrived, repeats, steps (geometric mean), low, high."""
-        tuned = arrivals.tuned(
-            arrivals.arrivals(self.rows("loss", "tuning"), self.goal), self.settings["steps"]
-        )
+        tuned = arrivals.tuned(self.tuning, self.settings["steps"])
         edge = np.select([tuned["lowest"], tuned["highest"]], ["lowest", "highest"], "")
         rows = []
         for network, own in self.judged.groupby(NETWORK, sort=False):
@@ -276,7 +291,7 @@ class Optimised:
         others = [name for name in self.settings["activations"] if name != "relu"]
         for (initialisation, depth), activation in itertools.product(kinds, others):
             own, relu = (self.steps(a, initialisation, depth) for a in (activation, "relu"))
-            steps = _log_ratio(own, relu)
+            steps = compared(own, relu, self.settings["tuning_repeats"])
             row = {
                 "optimiser": self.optimiser, "activation": activation,
                 "initialisation": initialisation, "depth": depth, "share": self.settings["target"],
@@ -328,7 +343,8 @@ class Optimised:
             self.settings["activations"], self.settings["depths"]
         ):
             default, scaled = (self.steps(activation, i, depth) for i in ("default", "scaled"))
-            ends = _ends_of(("ratio", "low", "high"), _log_ratio(default, scaled), self.level)
+            estimate = compared(default, scaled, self.settings["tuning_repeats"])
+            ends = _ends_of(("ratio", "low", "high"), estimate, self.level)
             rows.append(
                 {"optimiser": self.optimiser, "activation": activation, "depth": depth}
                 | ends | {"bound": _bound(default, scaled)}
@@ -348,22 +364,26 @@ class Optimised:
         return pd.DataFrame(rows, columns=names)
 
     def _share(self, depth: int) -> tuple[Any, ...]:
-        default, scaled = (self._differences(i, depth) for i in ("default", "scaled"))
-        row = (self.optimiser, depth)
-        if default is None or scaled is None:
-            return (*row, *(None if x is None else float(x.mean()) for x in (default, scaled)),
-                    None, "")  # fmt: skip
-        before, after = mean_of(default), mean_of(scaled)
-        if decide(before.p_above(0), before.p_below(0), self.level) != "supported":
-            return (*row, before.value, after.value, None, "")
-        half = mean_of(default - 2 * scaled)
+        runs = {
+            kind: [self.steps(activation, kind, depth) for activation in PAIR]
+            for kind in ("default", "scaled")
+        }
+        logs = [_log_ratios(pair[0], pair[1]) for pair in runs.values()]
+        means = [None if each is None else float(each.mean()) for each in logs]
+        none = (self.optimiser, depth, *means, None, "")
+        if logs[0] is None or logs[1] is None:
+            return none
+        tuned_in = self.settings["tuning_repeats"]
+        default = compared(runs["default"][0], runs["default"][1], tuned_in)
+        assert default is not None
+        if decide(default.p_above(0), default.p_below(0), self.level) != "supported":
+            return none
+        astray = [_astray(one) for one in runs["default"]]
+        astray += [2 * _astray(one) for one in runs["scaled"]]
+        half = _allowing(mean_of(logs[0] - 2 * logs[1]), tuned_in, astray)
         verdict = decide(half.p_above(0), half.p_below(0), self.level)
-        return (*row, before.value, after.value, 1 - after.value / before.value, verdict)
-
-    def _differences(self, initialisation: str, depth: int) -> Floats | None:
-        """Log ratios of steps, sigmoid to ReLU, [R]."""
-        runs = [self.steps(activation, initialisation, depth) for activation in PAIR]
-        return _log_ratios(*runs)
+        share = 1 - float(logs[1].mean()) / float(logs[0].mean())
+        return (self.optimiser, depth, *means, share, verdict)
 
     def losses(self) -> pd.DataFrame:
         """A row per network and step: loss (mean of the judged runs), low, high (its interval)."""
@@ -418,6 +438,31 @@ def kaplan_meier(arrived_at: pd.Series, budget: int) -> tuple[list[float], list[
     return [0.0, *curve.quantiles.tolist()], [1.0, *curve.probabilities.tolist()]
 
 
+def astray_rates(arrived: pd.DataFrame, budget: int) -> pd.DataFrame:
+    """What a rate that is one step of the grid off adds to the logarithm of a network's steps.
+
+    The mean over the neighbours of the tuned rate, restricted to the budget: at least so much.
+
+    Args:
+        arrived: `arrivals.arrivals`, of every rate of the grid.
+        budget: Steps a run.
+
+    Returns:
+        A row per network: `NETWORK`, astray.
+    """
+    best = arrivals.tuned(arrived, budget)
+    logs = arrived.assign(log=np.log(arrived["arrived_at"].clip(1, budget)))
+    grid = logs.groupby([*NETWORK, "rate"], as_index=False)["log"].mean()
+    grid["place"] = grid.groupby(NETWORK)["rate"].rank()
+    chosen = grid.merge(best[[*NETWORK, "rate"]], on=[*NETWORK, "rate"])
+    both = grid.merge(chosen, on=NETWORK, suffixes=("", "_chosen"))
+    beside = both[(both["place"] - both["place_chosen"]).abs() <= 1]
+    more = beside.assign(astray=(beside["log"] - beside["log_chosen"]).clip(lower=0))
+    more.loc[more["place"] == more["place_chosen"], "astray"] = np.nan
+    found: pd.DataFrame = more.groupby(NETWORK, as_index=False)["astray"].mean()
+    return found.fillna({"astray": 0.0})  # a grid of one rate has no neighbours
+
+
 def _log_ratios(one: pd.DataFrame, other: pd.DataFrame) -> Floats | None:
     """Log ratios of restricted steps within the repeats, [R]; None if no run arrived."""
     assert one["repeat"].tolist() == other["repeat"].tolist()
@@ -428,9 +473,28 @@ def _log_ratios(one: pd.DataFrame, other: pd.DataFrame) -> Floats | None:
     return np.asarray(steps[0] - steps[1])
 
 
-def _log_ratio(one: pd.DataFrame, other: pd.DataFrame) -> Estimate | None:
+def compared(one: pd.DataFrame, other: pd.DataFrame, tuned_in: int) -> Estimate | None:
+    """The log ratio of restricted steps, with what tuning adds; None if no run arrived.
+
+    Args:
+        one, other: Judged runs of two networks: repeat, arrived_at, steps, astray.
+        tuned_in: Tuning repeats.
+    """
     found = _log_ratios(one, other)
-    return None if found is None else mean_of(found)
+    if found is None:
+        return None
+    return _allowing(mean_of(found), tuned_in, [_astray(runs) for runs in (one, other)])
+
+
+def _allowing(estimate: Estimate, tuned_in: int, astray: Sequence[float]) -> Estimate:
+    """With what tuning adds to its error; see the module."""
+    repeats = estimate.df + 1
+    wider = replace(estimate, se=estimate.se * math.sqrt(1 + CHOICE * repeats / tuned_in))
+    return wider.widened(math.sqrt(sum(each**2 for each in astray) / GRID))
+
+
+def _astray(runs: pd.DataFrame) -> float:
+    return float(runs["astray"].iloc[0])
 
 
 def _sum(one: Estimate, other: Estimate) -> Estimate:

@@ -51,8 +51,12 @@ def facts(results: Results, findings: Findings) -> Iterator[Fact]:
         yield from _cost(row)
     for (activation, initialisation), share in _flat_at_start(tables["layers"]).items():
         name = f"activations.{initialisation}.{activation}.flat_at_start"
-        source = (FILE, f"layers: {name}")
-        yield fact(name, share, lambda x: wording.percent(x, 0), "share", source)
+        yield fact(name, share, _some, "share", (FILE, f"layers: {name}"))
+
+
+def _some(share: float) -> str:
+    """A share of things that are many, before "of"."""
+    return "none" if share < 0.005 else wording.percent(share, 0)
 
 
 def _flat_at_start(layers: pd.DataFrame) -> dict[tuple[str, str], float]:
@@ -165,6 +169,9 @@ class RatioView:
         has_ratio: Whether a run of either arrived.
         sign: Before the ratio: that it is a bound, or that runs of both were cut off.
         verdict: On the claim's part; "" for others than the sigmoid.
+        earlier: Where no run arrived: the ids of the largest share of the way that some did arrive
+            at, and of the ratio there.
+        earlier_sign: Before that ratio.
     """
 
     id: str
@@ -173,6 +180,8 @@ class RatioView:
     has_ratio: bool
     sign: str
     verdict: str
+    earlier: tuple[str, str] | None
+    earlier_sign: str
 
 
 @dataclass(frozen=True)
@@ -182,6 +191,7 @@ class WeightsView:
     Attributes:
         name, label: As "default" and "default weights".
         signs: Of the ratios of all activations but ReLU, by id.
+        cut_off: Ids of the networks of which a run was cut off.
         sigmoid: Those of the sigmoid, by depth.
         vanishing: The verdict on the part on gradients, or "" where there is no estimate.
         part: Its id.
@@ -191,10 +201,16 @@ class WeightsView:
     name: str
     label: str
     signs: dict[str, str]
+    cut_off: set[str]
     sigmoid: list[RatioView]
     vanishing: str
     part: str
     steep: bool
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether any of its ratios has a sign."""
+        return any(self.signs.values())
 
 
 @dataclass(frozen=True)
@@ -227,10 +243,8 @@ def view(results: Results, findings: Findings) -> dict[str, Any]:
     }
     return {
         "dataset": results.sheets[said["dataset"]]["title"],
-        "citation": results.sheets[said["dataset"]].get("citation", ""),
         "optimiser": OPTIMISERS[said["optimiser"]],
         "momentum": said["optimiser"] == "sgd",
-        "others": [OPTIMISERS[one] for one in _others(findings)],
         "activations": [(name, LABELS[name]) for name in said["activations"]],
         "depths": [f"activations.depth.{depth}" for depth in said["depths"]],
         "deepest": f"activations.depth.{max(said['depths'])}",
@@ -239,14 +253,8 @@ def view(results: Results, findings: Findings) -> dict[str, Any]:
         "shares": [_share(row, cut_off) for row in records(tables["shares"])],
         "kept": set(tables["kept"].dropna()["initialisation"]),
         "at_edge": _at_edge(tables["networks"]),
-        "is_bound": any(sign for one in weights for sign in one.signs.values()),
         "diverged": bool(tables["networks"]["diverged"].any()),
     }
-
-
-def _others(findings: Findings) -> list[str]:
-    trained = list(dict.fromkeys(findings.tables["networks"]["optimiser"]))
-    return [name for name in trained if name != findings.decided["optimiser"]]
 
 
 def _weights(name: str, findings: Findings, tables: Mapping[str, pd.DataFrame]) -> WeightsView:
@@ -258,6 +266,7 @@ def _weights(name: str, findings: Findings, tables: Mapping[str, pd.DataFrame]) 
             continue
         verdict = parts[f"relu_{name}_{row['depth']}"]["verdict"]
         of_claim = row["activation"] == "sigmoid"
+        earlier, sign = _earlier(row, tables["ratios"], findings.decided["shares"])
         rows.append(
             RatioView(
                 id=_id(row),
@@ -266,6 +275,8 @@ def _weights(name: str, findings: Findings, tables: Mapping[str, pd.DataFrame]) 
                 has_ratio=math.isfinite(row["ratio"]),
                 sign=SIGNS[row["bound"]],
                 verdict=verdict if of_claim else "",
+                earlier=earlier,
+                earlier_sign=sign,
             )
         )
     vanishing = parts[f"relu_{name}"]
@@ -275,11 +286,32 @@ def _weights(name: str, findings: Findings, tables: Mapping[str, pd.DataFrame]) 
         name,
         WEIGHTS[name],
         signs={row.id: row.sign for row in rows},
+        cut_off={
+            _id(row) for row in records(tables["networks"]) if row["arrived"] < row["repeats"]
+        },
         sigmoid=sigmoid,
         vanishing=verdict,
         part=part_id(CLAIM, vanishing),
         steep=_flat_at_start(tables["layers"])["sigmoid", name] < FEW,
     )
+
+
+def _earlier(
+    row: Mapping[str, Any], ratios: pd.DataFrame, shares: list[float]
+) -> tuple[tuple[str, str] | None, str]:
+    """The largest of the other shares at which there is a ratio; its ids and its sign.
+
+    None of runs that were cut off for both: it would say little.
+    """
+    same = ratios["share"].isin(shares) & ratios["ratio"].notna() & (ratios["bound"] != "both")
+    for name in ("activation", "initialisation", "depth"):
+        same &= ratios[name] == row[name]
+    known = records(ratios[same].sort_values("share"))
+    if not known:
+        return None, ""
+    place = shares.index(known[-1]["share"])
+    ids = (f"activations.share.{place}", f"{_id(row)}.ratio_at.{place}")
+    return ids, SIGNS[known[-1]["bound"]]
 
 
 def _parts(findings: Findings) -> list[Mapping[str, Any]]:

@@ -89,7 +89,7 @@ def _ratios(ax: Axes, ratios: pd.DataFrame, said: Mapping[str, Any]) -> None:
     ax.set_yscale("log")
     known = rows[["low", "high"]].to_numpy()
     known = known[np.isfinite(known)]
-    low, high = min([1.0, *known]) / 1.1, max([2.0, *known]) * 1.9
+    low, high = min([1.0, *known]) / 1.1, max([2.0, *known]) * 2.6
     ax.set_ylim(low, high)
     _round(ax, low, high)
     _depth_axis(ax, said["depths"])
