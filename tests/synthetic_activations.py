@@ -53,7 +53,7 @@ def asked(
         kept_per_layer: What is kept of a gradient per layer.
         changes: Of the experiment's settings.
     """
-    settings = Activations(**changes).model_dump(mode="json")
+    settings = Activations(**{"dataset": "fashion_mnist"} | changes).model_dump(mode="json")
     random = np.random.default_rng(seed)
     rows: list[dict[str, Any]] = [{"kind": "chance", "loss": CHANCE}]
     names = ("optimisers", "activations", "initialisations", "depths")

@@ -20,8 +20,10 @@ class Rates(Section):
 class Activations(Section):
     """Networks that differ in their activation, trained alike: is ReLU faster than the sigmoid?"""
 
-    dataset: Name = Field(default="fashion_mnist", description="one of the study's")
-    m: Annotated[int, Field(ge=10, description="labelled examples")] = 16000
+    dataset: Name | None = Field(
+        default=None, description="one in use; the last, unless it is named"
+    )
+    m: Annotated[int, Field(ge=10, description="labelled examples, at most")] = 16000
     activations: list[Literal["relu", "sigmoid", "tanh", "gelu"]] = Field(
         default=["relu", "sigmoid", "tanh", "gelu"]
     )
