@@ -8,13 +8,14 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from browser import look, needs_browser
 
+from takeoff import experiments
 from takeoff.files import read_json
 
 pytestmark = pytest.mark.study
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 REPORT = Path("results/smoke/report")
 RULES = ("prepare_dataset", "train_baseline", "train_network", "fit_curves", "check_claims",
          "weigh_options", "plot_figures", "render_report")  # fmt: skip
+DRAWN = 9 + sum(map(len, experiments.FIGURES.values()))  # figures
 
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -34,12 +36,12 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     )  # fmt: skip
 
 
-def would_run(folder: Path) -> dict[str, int]:
-    """How many jobs of each rule a run would do now."""
+def would_run(folder: Path, rules: Collection[str] = RULES) -> dict[str, int]:
+    """How many jobs of each of these rules a run would do now."""
     done = snakemake(folder, "--dry-run", "--quiet", "rules")
     assert done.returncode == 0, done.stdout
     jobs = re.findall(r"^(\w+)\s+(\d+)$", done.stdout, flags=re.MULTILINE)
-    return {rule: int(count) for rule, count in jobs if rule in RULES}
+    return {rule: int(count) for rule, count in jobs if rule in rules}
 
 
 @contextmanager
@@ -74,7 +76,7 @@ def test_the_report_is_whole(study: Path) -> None:
     assert all(fact["source"]["file"] for fact in facts["facts"])
     figures = sorted(path.stem for path in (report / "figures").glob("*.svg"))
     page = (report / "report.html").read_text()
-    assert len(figures) == 12
+    assert len(figures) == DRAWN
     assert page.count("<svg") == len(figures)
     assert (report / "report.pdf").read_bytes().startswith(b"%PDF-")
     assert list((report / "tables").glob("*.csv"))
@@ -86,7 +88,7 @@ def test_the_page_opens_cleanly_at_any_width(study: Path, width: int) -> None:
     """No sideways scrolling, no error in the console, every figure drawn."""
     needed, figures, console = look(study / REPORT / "report.html", width)
     assert needed <= width
-    assert figures == 12
+    assert figures == DRAWN
     assert console == ""
 
 
@@ -120,6 +122,17 @@ def test_a_line_of_shared_training_code_retrains_every_curve(study: Path) -> Non
         jobs = would_run(study)
     assert jobs["train_network"] + jobs["train_baseline"] == 25
     assert "prepare_dataset" not in jobs
+
+
+def test_a_line_of_an_experiments_statistics_trains_nothing(study: Path) -> None:
+    """It is analysed and drawn anew; a line of its training measures it, and no curve."""
+    of_it = ("measure_activations", "analyse_activations", "plot_activations")
+    rules = (*of_it, "train_network", "render_report")
+    package = study / "src/takeoff/experiments"
+    with edited(package / "activations.py", "GRID = 180", "GRID = 18"):
+        assert would_run(study, rules) == dict.fromkeys((*of_it[1:], "render_report"), 1)
+    with edited(package / "activation_networks.py", "1.128904", "1.13"):
+        assert would_run(study, rules) == dict.fromkeys((*of_it, "render_report"), 1)
 
 
 def test_a_learners_setting_retrains_its_curves(study: Path) -> None:

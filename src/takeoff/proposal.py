@@ -22,6 +22,7 @@ from takeoff.datasets.choosing import Labelling, Wish, divide
 from takeoff.errors import TakeoffError, nearest
 from takeoff.files import replacing
 from takeoff.kinds import KINDS, Kind
+from takeoff.study import CLAIMS
 
 MOST_TESTED = 10_000
 TESTED = 0.2  # of the rows
@@ -347,7 +348,10 @@ def _head(asked: Asked, seen: Seen, chosen: Plan, out: Path) -> Iterator[str]:
         f"study: {asked.name}",
         f"title: {_quoted(f'Would more labels help to tell {what}?')}",
         f"question: {_quoted(asks)}",
-        f"use: {{datasets: [{asked.name}], learners: [{', '.join(chosen.learners)}]}}",
+        "use:",
+        f"  datasets: [{asked.name}]",
+        f"  learners: [{', '.join(chosen.learners)}]",
+        f"  claims: [{', '.join(CLAIMS)}] # those that need no more training",
         "",
     )
 

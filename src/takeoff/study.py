@@ -686,8 +686,10 @@ class Study(Section):
 
     def experiment_dataset(self, name: str) -> str | None:
         """The data set that an experiment trains on by itself; None if it trains on none."""
-        asked: str | None = getattr(getattr(self.experiments, name, None), "dataset", None)
-        return self.use.datasets[0] if name == SIZES and asked is None else asked
+        own = getattr(self.experiments, name, None)
+        if own is None or "dataset" not in type(own).model_fields:
+            return None
+        return str(own.dataset or self.use.datasets[0 if name == SIZES else -1])
 
     def measure_settings(self, name: str) -> dict[str, Any]:
         """All that an experiment's own measurement depends on, beside its data and code."""
@@ -731,7 +733,11 @@ class Study(Section):
 
     def _own_settings(self, name: str) -> dict[str, Any]:
         own = getattr(self.experiments, name, None)
-        return {} if own is None else dict(own.model_dump(mode="json"))
+        if own is None:
+            return {}
+        dataset = self.experiment_dataset(name)
+        values: dict[str, Any] = own.model_dump(mode="json")
+        return values | ({"dataset": dataset} if dataset else {})
 
     def option_settings(self) -> dict[str, Any]:
         """All that weighing the options depends on, beside the runs and the data sheets."""

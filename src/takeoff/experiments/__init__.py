@@ -33,10 +33,15 @@ if TYPE_CHECKING:
 
 EXPERIMENT_OF: dict[str, str] = {  # claim -> experiment
     "two_levers": "network_sizes",
+    "relu_is_faster": "activations",
 }
-MEASURED: frozenset[str] = frozenset()  # the experiments that measure something by themselves
+MEASURED = frozenset({"activations"})  # the experiments that measure something by themselves
 FIGURES: dict[str, tuple[str, ...]] = {  # experiment -> figures
     "network_sizes": ("size_errors", "size_gains", "size_budgets"),
+    "activations": (
+        *("activations_slopes", "activations_loss"),
+        *("activations_steps", "activations_gradients"),
+    ),
 }
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
-from takeoff.section import Count, Grid, Name, Section
+from takeoff.section import Count, Fraction, Grid, Name, Section
 
 SIZES = [[1], [4], [64], [16, 16, 16, 16], [512, 512]]  # beside the ladder of the lecture study
 MOST_M = 4  # of a data set's m, where none are given
@@ -36,7 +37,70 @@ class NetworkSizes(Section):
     grid: SizesGrid = SizesGrid()
 
 
+class Rates(Section):
+    """The learning rates that are tried, for each optimiser."""
+
+    sgd: Grid = Field(default=[0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0])
+    adam: Grid = Field(default=[0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1])
+
+
+class Activations(Section):
+    """Networks that differ in their activation, trained alike: is ReLU faster than the sigmoid?"""
+
+    dataset: Name | None = Field(
+        default=None, description="one in use; the last, unless it is named"
+    )
+    m: Annotated[int, Field(ge=10, description="labelled examples, at most")] = 16000
+    activations: list[Literal["relu", "sigmoid", "tanh", "gelu"]] = Field(
+        default=["relu", "sigmoid", "tanh", "gelu"]
+    )
+    initialisations: Annotated[list[Literal["default", "scaled"]], Field(min_length=1)] = Field(
+        default=["default", "scaled"],
+        description="first weights: PyTorch's own, or made for the activation",
+    )
+    depths: Annotated[list[Count], Field(min_length=1, description="hidden layers")] = Field(
+        default=[1, 2, 4, 8]
+    )
+    width: Annotated[Count, Field(description="of each hidden layer")] = 32
+    optimisers: Annotated[list[Literal["sgd", "adam"]], Field(min_length=1)] = Field(
+        default=["sgd"], description="the claim is decided by the first"
+    )
+    rates: Rates = Rates()
+    momentum: Fraction = 0.9
+    batch_size: Count = 32
+    steps: Annotated[int, Field(ge=20, description="a run's budget")] = 1000
+    evaluations: Annotated[int, Field(ge=5, description="of the loss, within a run")] = 32
+    tuning_repeats: Annotated[Count, Field(description="that choose the learning rate")] = 2
+    repeats: Annotated[int, Field(ge=3, description="that are judged, other ones")] = 6
+    target: Annotated[
+        Fraction, Field(description="share of the way from guessing to the lowest loss")
+    ] = 0.9
+    shares: list[Fraction] = Field(
+        default=[0.5, 0.8], description="other shares of that way, which no verdict looks at"
+    )
+    flat: Annotated[
+        Fraction, Field(description="share of the steepest slope below which a unit is flat")
+    ] = 0.05
+
+    @field_validator("activations", "initialisations", "depths", "optimisers")
+    @classmethod
+    def _each_once(cls, values: list[str]) -> list[str]:
+        if len(set(values)) < len(values):
+            raise PydanticCustomError("twice", "an entry is listed twice")
+        return values
+
+    @field_validator("activations")
+    @classmethod
+    def _both_of_the_claim(cls, values: list[str]) -> list[str]:
+        if not {"relu", "sigmoid"} <= set(values):
+            raise PydanticCustomError(
+                "incomplete", "the claim compares relu with sigmoid: list both"
+            )
+        return values
+
+
 class Experiments(Section):
     """What the experiments of the study's claims are about."""
 
     network_sizes: NetworkSizes = NetworkSizes()
+    activations: Activations = Activations()
