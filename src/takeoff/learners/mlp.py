@@ -37,10 +37,11 @@ from takeoff.errors import TakeoffError
 from takeoff.memory import keep_freed_memory
 from takeoff.networks import replicates
 from takeoff.networks.batch import Batch, Queue, Run
+from takeoff.networks.budget import Plan, pilot_of, plan_run
 from takeoff.networks.device import capacity, reserved
 from takeoff.networks.replicates import Shape
 from takeoff.networks.rows import Labels, Rows
-from takeoff.networks.schedule import Order, Plan, Schedule, pilot_of, plan_run
+from takeoff.networks.schedule import Order, Schedule
 from takeoff.scaling import Target, clipped
 from takeoff.training import Candidate, Ledger, Predictions, Sample
 
