@@ -2,7 +2,7 @@
 
     python benchmarks/cost_reference.py --results results/lecture [--configfile FILE] [--check]
 
-It prints MODEL and PROBES for src/takeoff/planning/reference.py. With --check, each data set is planned
+It prints the constants of src/takeoff/planning/reference.py. With --check, each data set is planned
 from the others alone, and held against what it took.
 """
 

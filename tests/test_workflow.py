@@ -74,7 +74,7 @@ def test_the_report_is_whole(study: Path) -> None:
     assert all(fact["source"]["file"] for fact in facts["facts"])
     figures = sorted(path.stem for path in (report / "figures").glob("*.svg"))
     page = (report / "report.html").read_text()
-    assert len(figures) == 9
+    assert len(figures) == 11
     assert page.count("<svg") == len(figures)
     assert (report / "report.pdf").read_bytes().startswith(b"%PDF-")
     assert list((report / "tables").glob("*.csv"))
@@ -86,7 +86,7 @@ def test_the_page_opens_cleanly_at_any_width(study: Path, width: int) -> None:
     """No sideways scrolling, no error in the console, every figure drawn."""
     needed, figures, console = look(study / REPORT / "report.html", width)
     assert needed <= width
-    assert figures == 9
+    assert figures == 11
     assert console == ""
 
 

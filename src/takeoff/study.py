@@ -467,6 +467,18 @@ class Study(Section):
         return self
 
     @model_validator(mode="after")
+    def _speed_fits_the_pool(self) -> Study:
+        if not self.runs and "speed" in self.experiments_in_use:
+            dataset = self.experiment_dataset("speed") or ""
+            pool, largest = self.datasets[dataset].pool, max(self._sizes_of_speed())
+            if largest > pool:
+                raise ValueError(
+                    f"experiments.speed.m: {largest} is larger than the pool of {dataset}, "
+                    f"{pool} labelled examples"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _ladder_climbs(self) -> Study:
         ladder = [(name, weights(learner)) for name, learner in self.networks.items()]
         for (small, low), (large, high) in pairwise(ladder):
@@ -594,11 +606,15 @@ class Study(Section):
         """The experiments that the claims in use bring with them, in the order of these."""
         if self.given:
             return []
-        return [EXPERIMENT_OF[claim] for claim in self.use.claims if claim in EXPERIMENT_OF]
+        named = [EXPERIMENT_OF[claim] for claim in self.use.claims if claim in EXPERIMENT_OF]
+        return [name for name in named if name != "speed" or self.networks]
 
     def experiment_dataset(self, name: str) -> str | None:
         """The data set that an experiment trains on by itself; None if it trains on none."""
-        return getattr(getattr(self.experiments, name, None), "dataset", None)
+        settings = getattr(self.experiments, name, None)
+        if name == "speed" and self.experiments.speed.dataset is None:
+            return self.use.datasets[0]
+        return getattr(settings, "dataset", None)
 
     def measure_settings(self, name: str) -> dict[str, Any]:
         """All that an experiment's own measurement depends on, beside its data and code."""
@@ -608,7 +624,11 @@ class Study(Section):
             "settings": self._own_settings(name),
             "seed": self.seed,
             "training": self.training.model_dump(),
+            **({"network": self._smallest_network()} if name == "speed" else {}),
         }
+
+    def _smallest_network(self) -> dict[str, Any]:
+        return next(iter(self.networks.values())).training_part()
 
     def experiment_settings(self, name: str) -> dict[str, Any]:
         """All that analysing an experiment depends on, beside the runs and the data sheets."""
@@ -626,11 +646,27 @@ class Study(Section):
             "bootstrap": self.statistics.bootstrap,
             "claims": self.claims.model_dump(),
             "costs": self.costs.model_dump(),
+            **(self._what_runs_do() if name == "speed" else {}),
+        }
+
+    def _what_runs_do(self) -> dict[str, Any]:
+        """What the seconds of a run follow from, beside the data."""
+        return {
+            "dataset": self.experiment_dataset("speed"),
+            "fits": {name: self.learners[name].training_part() for name in self.use.learners},
+            "training": self.training.model_dump(),
         }
 
     def _own_settings(self, name: str) -> dict[str, Any]:
         own = getattr(self.experiments, name, None)
-        return {} if own is None else dict(own.model_dump(mode="json"))
+        found = {} if own is None else dict(own.model_dump(mode="json"))
+        return found | ({"m": self._sizes_of_speed()} if name == "speed" else {})
+
+    def _sizes_of_speed(self) -> list[int]:
+        if self.experiments.speed.m is not None:
+            return self.experiments.speed.m
+        sizes = self.datasets[self.experiment_dataset("speed") or ""].m
+        return sorted({sizes[min(place, len(sizes) - 1)] for place in (2, 4)})
 
     def option_settings(self) -> dict[str, Any]:
         """All that weighing the options depends on, beside the runs and the data sheets."""

@@ -1,16 +1,17 @@
 """How this machine compares with the reference: a few seconds of the real thing, kept for later.
 
-Networks are timed in the shapes of the study, on random examples as wide as its own; what traditional
-learners take depends on the data, so they are timed on one small task. Each is held against what the
-same took on the reference machine, and all else against the time that imports took. Seconds are those of the processor, so that other jobs on
-the machine matter little; of a GPU they are those of the clock.
+Networks are timed in the shapes of the study, on random examples as wide as its own; what
+traditional learners take depends on the data, so they are timed on one small task. Each is held
+against what the same took on the reference machine, and all else against what imports took there.
+Seconds are those of the processor, so that other jobs on the machine matter little; of a GPU they
+are those of the clock.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import importlib
+import json
 import math
 import os
 import platform

@@ -101,17 +101,18 @@ def measured(
         runs: A row per cell: dataset, learner, m, steps, seconds.
         fit, training, width: As for `task`.
     """
-    for row in runs.itertuples():
-        found, share, passes = task(int(row.m), fit, training, width), 1.0, 1.0
+    for row in runs[["dataset", "learner", "m", "steps", "seconds"]].to_dict("records"):
+        found = task(int(row["m"]), fit, training, width)
+        cell = Measured(f"{row['dataset']} {row['learner']}", found, float(row["seconds"]))
         if fit["kind"] == NETWORK:
             allowed = _budget(found, training)
-            found = replace(found, steps=allowed.taken(float(row.steps)))
-            share, passes = found.steps / allowed.most, allowed.passes
+            steps = allowed.taken(float(row["steps"]))
+            cell = replace(cell, share=steps / allowed.most, passes=allowed.passes)
+            cell = replace(cell, task=replace(found, steps=steps), most=allowed.most)
         elif fit["kind"] == BOOSTING:
-            built = min(float(row.steps) + TREES_BEYOND, fit["max_trees"])
-            found = replace(found, steps=built)
-        curve = f"{row.dataset} {row.learner}"
-        yield Measured(curve, found, float(row.seconds), share, passes)
+            built = min(float(row["steps"]) + TREES_BEYOND, fit["max_trees"])
+            cell = replace(cell, task=replace(found, steps=built), most=fit["max_trees"])
+        yield cell
 
 
 def _budget(of: Task, training: Mapping[str, Any]) -> Budget:

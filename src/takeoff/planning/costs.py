@@ -6,8 +6,9 @@ there is follows from the algorithms; the seconds a unit are fitted to measured 
 squares of the relative errors, none below zero (Lawson and Hanson, 1974). So a law holds its shape
 beyond the sizes that were measured: it is a sum of powers of m, not a polynomial.
 
-How many steps a network takes, and how many trees a boosting makes, is known only when it is trained,
-as early stopping ends most runs. Before that it is taken to be what it was elsewhere (`Stopping`).
+How many steps a network takes, and how many trees a boosting makes, is known only once it is
+trained, as early stopping ends most runs. Before that it is taken to be what it was elsewhere
+(`Stopping`).
 """
 
 from __future__ import annotations
@@ -289,6 +290,7 @@ class Measured:
         seconds: Measured.
         share: Of a network's `Budget.most` that its steps are; 1 for others.
         passes: Of a network's whole budget through the training rows.
+        most: Steps, or trees, that it might have taken.
     """
 
     curve: str
@@ -296,6 +298,15 @@ class Measured:
     seconds: float
     share: float = 1.0
     passes: float = 1.0
+    most: float = 0.0
+
+    def before(self, stopping: Stopping) -> Task:
+        """What could be said of the task before it was done."""
+        if self.task.kind == NETWORK:
+            return replace(self.task, steps=self.most * stopping.share(self.passes))
+        if self.task.kind == BOOSTING:
+            return replace(self.task, steps=min(self.most, stopping.trees))
+        return self.task
 
 
 def fit(cells: Sequence[Measured]) -> Model:

@@ -1,4 +1,4 @@
-"""The jobs of a study, with what each of them needs: seconds of a core, memory, other jobs first."""
+"""The jobs of a study, with what each of them needs: seconds of a core, memory, earlier jobs."""
 
 from __future__ import annotations
 
