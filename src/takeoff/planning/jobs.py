@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from takeoff.experiments import MEASURED
-from takeoff.planning import cells, memory, reference
+from takeoff.planning import cells, costs, memory, reference
 from takeoff.planning.cells import Width
 from takeoff.planning.costs import NETWORK, Model, Task
 from takeoff.study import Study
@@ -87,12 +88,14 @@ class Known:
         data: Data sets that are prepared.
         stored: By (data set, learner), the cells (m, repeat) in the store.
         tables: Curves whose tables are written.
+        measured: Experiments whose own measurements are written.
         report: Whether the paper is.
     """
 
     data: frozenset[str] = frozenset()
     stored: Mapping[tuple[str, str], frozenset[tuple[int, int]]] = field(default_factory=dict)
     tables: frozenset[tuple[str, str]] = frozenset()
+    measured: frozenset[str] = frozenset()
     report: bool = False
 
 
@@ -180,16 +183,39 @@ def _train(asked: Asked, dataset: str, learner: str) -> Job:
 def _measure(asked: Asked, name: str) -> Job:
     study = asked.study
     dataset = study.experiment_dataset(name)
-    seconds = reference.MEASURES.get(name, reference.MEASURE)
+    seconds = MEASURES[name](asked) if name in MEASURES else reference.MEASURE
+    seconds += reference.START_NETWORK * asked.machine.other
     width = asked.widths[dataset, "raw"] if dataset else None
     return Job(
         f"measure_{name}",
-        seconds=(seconds + reference.START_NETWORK) * asked.machine.other,
+        seconds=0.0 if name in asked.known.measured else seconds,
         spread=reference.SPREAD_OF_MEASURES,
         memory=memory.LIBRARIES[NETWORK] + (memory.stored(width) if width else 0.0),
         after=(f"prepare_dataset {dataset}",) if dataset else (),
         priority=2,
     )
+
+
+def _seconds_of_speed(asked: Asked) -> float:
+    """Four ways to train the same cells, in steps of the first one's: see `speed_training`."""
+    study = asked.study
+    settings = study.measure_settings("speed")
+    fit, training = settings["network"], settings["training"]
+    width = asked.widths[study.experiment_dataset("speed") or "", fit.get("features", "raw")]
+    total = 0.0
+    for m in settings["settings"]["m"]:
+        task = cells.task(m, fit, training, width)
+        steps = costs.budget(task.n_train, training, task.settings).whole_grid
+        task = dataclasses.replace(task, steps=reference.FOUR_WAYS * steps)
+        total += asked.model.seconds(task) * asked.machine.factor(task)
+    return float(settings["settings"]["repeats"]) * total
+
+
+# Of experiments that measure something by themselves, with no curves of their own.
+MEASURES: dict[str, Callable[[Asked], float]] = {
+    "speed": _seconds_of_speed,
+    "activations": lambda asked: reference.ACTIVATIONS * asked.machine.other,
+}
 
 
 def _after_training(asked: Asked, trained: tuple[str, ...]) -> Iterator[Job]:

@@ -143,8 +143,17 @@ def known(study: Study, store: CellStore, results: Path = RESULTS) -> Known:
             stored[curve] = frozenset((cell["m"], cell["repeat"]) for cell in here)
         if demand.table.exists():
             tables.add(curve)
-    report = (results / study.study / "report" / "report.json").exists()
-    return Known(frozenset(prepared), stored, frozenset(tables), report)
+    folder = results / study.study
+    measured = {
+        name for name in study.experiments_in_use if (folder / f"experiments/{name}.csv").exists()
+    }
+    return Known(
+        data=frozenset(prepared),
+        stored=stored,
+        tables=frozenset(tables),
+        measured=frozenset(measured),
+        report=(folder / "report" / "report.json").exists(),
+    )
 
 
 def _ranges(some: Sequence[Job], cores: int, machine: Machine) -> tuple[Range, Range]:
