@@ -174,7 +174,7 @@ def test_wider_networks_have_so_many_times_the_weights(times: int) -> None:
 
 
 def test_eight_devices_lengthen_the_list_and_shorten_no_run() -> None:
-    """Eight times the runs a day, the same time for each; only the first row of cores is measured."""
+    """Eight times the runs a day, the same time for each; of cores, the first row is measured."""
     table = speed.analyse(asked()).tables["tasks"].set_index(["labels", "weights", "machine"])
     for task in ((1, 1), (100, 100)):
         one, eight = table.loc[(*task, "gpu")], table.loc[(*task, "gpus")]

@@ -90,8 +90,7 @@ SHARES = (0.1, 0.2, 0.4)
 
 def analyse(asked: Asked) -> Findings:
     """Decide the claim, and say what an answer costs here and elsewhere."""
-    settings = _claim_settings(asked)
-    parts = claims.decided([*_growth(asked), *_computing_better(asked)], settings)
+    parts = decided(asked)
     measured = _measured(asked)
     everything = [cell for some in measured.values() for cell in some]
     model = costs.fit(everything)
@@ -114,16 +113,18 @@ def analyse(asked: Asked) -> Findings:
             "tasks": _tasks(asked, model),
             "foretold": foretold,
         },
-        decided=_decided(asked, model, foretold, everything),
+        decided=_told(asked, model, foretold, everything),
         names=NAMES,
     )
 
 
-def _claim_settings(asked: Asked) -> ClaimSettings:
-    return ClaimSettings(level=asked.settings["level"])
-
-
 # The claim
+
+
+def decided(asked: Asked) -> list[Part]:
+    """The parts of the claim, with their verdicts."""
+    settings = ClaimSettings(level=asked.settings["level"])
+    return claims.decided([*_growth(asked), *_computing_better(asked)], settings)
 
 
 def _growth(asked: Asked) -> Iterator[Part]:
@@ -394,7 +395,7 @@ def devices(precision: str) -> list[Device]:
     return [Device(name, n, peak, *SHARES) for name, n in (("gpu", 1), ("gpus", 8))]
 
 
-def _decided(
+def _told(
     asked: Asked, model: Model, foretold: pd.DataFrame, measured: Sequence[Measured]
 ) -> dict[str, Any]:
     """What the paper speaks of beside the tables."""
@@ -415,6 +416,7 @@ def _decided(
         "m": asked.settings["settings"]["m"],
         "repeats": asked.settings["settings"]["repeats"],
         "parameters": task.n_params,
+        "unit": "core" if set(asked.runs.get("device", ["cpu"])) == {"cpu"} else "device",
         "left_out": {kind: _typical(list(some.values())) for kind, some in left_out.items()},
         "foretold": float(foretold["foretold"].sum() / foretold["seconds"].sum())
         if len(foretold)

@@ -23,6 +23,7 @@ WAYS = {  # what each adds to the one before
     "stopping": "and stopped early",
     "pilots": "and with pilots",
 }
+DAY = 86_400.0
 MACHINES = ("core", "cores", "gpu", "gpus")
 PRECISIONS = {"32-true": "single precision", "bf16-mixed": "half precision"}
 
@@ -61,16 +62,15 @@ def _ways(findings: Findings) -> Iterator[Fact]:
     for row in findings.tables["ways"].to_dict("records"):
         name = f"way.{row['way']}"
         yield _factor(f"{name}.factor", row["factor"], (row["low"], row["high"]))
-        yield _number(f"{name}.seconds", row["seconds"], "seconds", wording.duration)
+        yield _number(f"{name}.seconds", row["seconds"], "seconds", span)
         yield _number(f"{name}.per_day", row["per_day"], "runs a day", roughly)
         yield _number(f"{name}.steps", row["steps"], "steps", wording.count)
 
 
 def _steps(findings: Findings) -> Iterator[Fact]:
     table = findings.tables["steps"]
-    for key in ("share", "own_share"):
-        yield _share(f"steps.{key}.lowest", float(table[key].min()))
-        yield _share(f"steps.{key}.highest", float(table[key].max()))
+    yield _share("steps.share.lowest", float(table["share"].min()))
+    yield _share("steps.share.highest", float(table["share"].max()))
     largest = table[table["learner"] == findings.decided["largest"]]
     for dataset, rows in largest.groupby("dataset"):
         last = rows.sort_values("m").iloc[-1]
@@ -82,7 +82,7 @@ def _tasks(findings: Findings) -> Iterator[Fact]:
         name = f"task.{row['labels']}.{row['weights']}"
         machine = f"{name}.{row['machine']}"
         ends = (row["low"], row["high"])
-        yield _number(f"{machine}.seconds", row["seconds"], "seconds", wording.duration, ends)
+        yield _number(f"{machine}.seconds", row["seconds"], "seconds", span, ends)
         yield _number(f"{machine}.per_day", row["per_day"], "runs a day", roughly)
         if row["machine"] == MACHINES[0]:
             yield _number(f"{name}.labels", row["labels"], "factor", wording.count)
@@ -100,6 +100,15 @@ def _costs(decided: Mapping[str, Any]) -> Iterator[Fact]:
         yield _share(name, decided[name], wording.plain_percent)
 
 
+def span(seconds: float) -> str:
+    """A time span, also a very short or a very long one: 4 ms, 35 d."""
+    if seconds < 0.095:
+        return f"{seconds * 1000:.2g}{wording.NO_BREAK}ms"
+    if seconds > 2 * DAY:
+        return f"{roughly(seconds / DAY)}{wording.NO_BREAK}d"
+    return wording.duration(seconds)
+
+
 def roughly(value: float) -> str:
     """Two digits of a number that is an estimate: 17,000, 320, 1.5."""
     if value < 10:
@@ -112,7 +121,6 @@ def view(results: Results, findings: Findings) -> dict[str, Any]:
     learners = results.study["learners"]
     decided, ways = findings.decided, findings.tables["ways"]
     tasks = findings.tables["tasks"].drop_duplicates(["labels", "weights"])
-    device = results.runs.get("device")
     return {
         "dataset": wording.clean(results.sheets[decided["dataset"]]["title"]),
         "network": wording.with_article(wording.clean(learners[decided["network"]]["label"])),
@@ -128,7 +136,8 @@ def view(results: Results, findings: Findings) -> dict[str, Any]:
         "precision": PRECISIONS.get(results.study["training"]["precision"], "this precision"),
         "gpu": "NVIDIA H100",
         "card": "H100",
-        "on_cpu": device is None or set(device) <= {"cpu"},
+        "unit": decided["unit"],
+        "on_cpu": decided["unit"] == "core",
         "foretold": decided["foretold"] is not None,
     }  # fmt: skip
 
@@ -140,7 +149,7 @@ def draw(about: Drawn) -> dict[str, Figure]:
     tables, decided = about.findings.tables, about.findings.decided
     return {
         "iteration_time": speed_figures.iteration_time(
-            tables["times"], about.learners, decided["largest"]
+            tables["times"], about.learners, decided["largest"], decided["unit"]
         ),
         "measures": speed_figures.measures(tables["ways"], WAYS, decided["factor"]),
     }

@@ -31,13 +31,14 @@ ROOM = 9  # for labels at the ends of lines, as a factor of m
 AHEAD = "4.5 2"  # dashes of what is projected
 
 
-def iteration_time(times: pd.DataFrame, learners: Learners, largest: str) -> Figure:
+def iteration_time(times: pd.DataFrame, learners: Learners, largest: str, unit: str) -> Figure:
     """Time of a tuned run against m, measured and projected, with the lecture's three spans.
 
     Args:
         times: learner, times, m, seconds, low, high, projected.
         learners: What decides the looks.
         largest: The network that is also shown with many times its weights.
+        unit: Of the machine, that one run takes: core or device.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.1, 4.3))
@@ -46,6 +47,7 @@ def iteration_time(times: pd.DataFrame, learners: Learners, largest: str) -> Fig
         _network_lines(ax, times, learners)
         _wider_lines(ax, times, looks(learners)[largest].colour)
         _time_axes(ax, times)
+        ax.set_ylabel(f"time of a tuned run on one {unit}")
         _landmarks(ax)
         _legend(figure, times, learners)
         return figure
@@ -91,7 +93,6 @@ def _time_axes(ax: Axes, times: pd.DataFrame) -> None:
         axis.set_minor_locator(FixedLocator([]))
     ax.set_xlim(times["m"].min() / 1.5, times["m"].max() * ROOM)
     ax.set_xlabel("labelled examples m")
-    ax.set_ylabel("time of a tuned run on one core")
     _runs_a_day(ax, low, high)
 
 
