@@ -112,6 +112,20 @@ def test_experiments_are_counted() -> None:
     assert {"measure_speed", "analyse_speed", "plot_speed"} <= names
 
 
+def test_curves_of_experiments_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they train beside the study's own curves is trained by the same rules."""
+    use = CONFIG["use"] | {"claims": ["iteration_speed"]}
+    before = seconds(planned(study(use=use)), "train")
+    own = [{"dataset": "spam", "learner": "network", "m": [20], "repeats": 1}]
+    asked = Study.experiment_settings
+    monkeypatch.setattr(
+        Study, "experiment_settings", lambda self, name: asked(self, name) | {"own_design": own}
+    )
+    found = planned(study(use=use))
+    assert [job.learner for job in found.jobs if job.name == "train"][2:] == ["network"]
+    assert seconds(found, "train") > before
+
+
 @pytest.mark.parametrize("name", ["m", "repeats", "width"])
 def test_more_takes_longer(name: str) -> None:
     """More labels, more repeats, a wider network."""

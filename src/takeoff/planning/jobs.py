@@ -125,7 +125,7 @@ def jobs(asked: Asked) -> list[Job]:
     if asked.study.given:
         return list(_after_training(asked, ()))
     data = [_prepare(asked, name) for name in asked.study.use.datasets]
-    curves = [_train(asked, *curve) for curve in asked.study.curves]
+    curves = [_train(asked, *curve) for curve in curves_of(asked.study)]
     measures = [
         _measure(asked, name) for name in asked.study.experiments_in_use if name in MEASURED
     ]
@@ -133,6 +133,16 @@ def jobs(asked: Asked) -> list[Job]:
     if asked.known.report and not any(job.seconds for job in [*curves, *measures]):
         return first
     return [*first, *_after_training(asked, tuple(job.id for job in [*curves, *measures]))]
+
+
+def curves_of(study: Study) -> list[tuple[str, str]]:
+    """Every (data set, learner) that is trained, with those that experiments train beside them."""
+    own = [
+        (str(curve["dataset"]), str(curve["learner"]))
+        for name in study.experiments_in_use
+        for curve in study.experiment_settings(name)["own_design"]
+    ]
+    return [*study.curves, *own]
 
 
 def _prepare(asked: Asked, dataset: str) -> Job:

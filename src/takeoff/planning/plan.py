@@ -17,7 +17,7 @@ from takeoff.places import download_folder
 from takeoff.planning import cells, reference
 from takeoff.planning.cells import Width
 from takeoff.planning.costs import Task
-from takeoff.planning.jobs import Asked, Job, Known, Machine, jobs, wall_seconds
+from takeoff.planning.jobs import Asked, Job, Known, Machine, curves_of, jobs, wall_seconds
 from takeoff.progress import duration
 from takeoff.store import CellStore
 from takeoff.study import Study
@@ -80,7 +80,7 @@ def plan(study: Study, known: Known, machine: Machine, cores: int, results: Path
 def tasks(study: Study, results: Path) -> Iterator[Task]:
     """A cell of every kind of learner and shape of network in the study, to time."""
     seen = widths(study, results)
-    for dataset, learner in () if study.given else study.curves:
+    for dataset, learner in () if study.given else curves_of(study):
         settings = study.curve_settings(dataset, learner)
         width = seen[dataset, settings["fit"].get("features", "raw")]
         how = (settings["fit"], settings["training"], width)
