@@ -14,6 +14,7 @@ from small_study import CONFIG, SmallStudy
 
 from takeoff import datasets
 from takeoff.cli import main
+from takeoff.demand import read_study
 from takeoff.errors import TakeoffError
 from takeoff.planning import calibration, jobs, plan, reference
 from takeoff.planning.jobs import Job, Known, Machine, wall_seconds
@@ -249,3 +250,18 @@ def test_a_kept_calibration_is_used(
     first = capsys.readouterr().out
     assert main(arguments) == 0
     assert capsys.readouterr().out == first and "--calibrate" not in first
+
+
+def test_a_study_of_given_curves_trains_nothing(tmp_path: Path) -> None:
+    """Only statistics, figures and the paper are planned."""
+    rows = "\n".join(f"d,{name},{m},{1 / m}" for name in "ab" for m in (10, 20, 40, 80, 160))
+    (tmp_path / "curves.csv").write_text(f"dataset,learner,m,test_error\n{rows}\n")
+    config = {"study": "given", "title": "T", "runs": {"table": str(tmp_path / "curves.csv")}}
+    (tmp_path / "given.yaml").write_text(json.dumps(config))
+    some = read_study([tmp_path / "given.yaml"])
+    found = planned(some, folder=tmp_path)
+    assert {job.name for job in found.jobs} >= {"fit_curves", "render_report"}
+    assert not any(job.name in ("train", "prepare_dataset") for job in found.jobs)
+    assert 0 < found.cpu.value < 60
+    assert list(plan.tasks(some, tmp_path)) == []
+    assert "of one core" in "\n".join(plan.report(found))

@@ -27,7 +27,7 @@ SPANS = {  # that the axis of times is labelled with
     600.0: "10 min", 3600.0: "1 h", DAY: "1 d", 10 * DAY: "10 d",
     100 * DAY: "100 d", 1000 * DAY: "1,000 d",
 }  # fmt: skip
-ROOM = 9  # for labels at the ends of lines, as a factor of m
+ROOM = 12  # for labels at the ends of lines, as a factor of m
 AHEAD = "4.5 2"  # dashes of what is projected
 
 
@@ -72,7 +72,7 @@ def _wider_lines(ax: Axes, times: pd.DataFrame, colour: str) -> None:
         ax.plot(some["m"], some["seconds"], color=colour, ls=(0, _dash("1.2 1.4")), gid=f"x{wider}")
         ax.fill_between(some["m"], some["low"], some["high"], color=colour, alpha=0.1, lw=0)
         last = some.iloc[-1]
-        text = f"{count(float(str(wider)))} times its weights"
+        text = f"{count(float(str(wider)))}\u00d7 the weights"
         ax.annotate(text, (last["m"], last["seconds"]), (5, 0), fontsize=7.5, ha="left",
                     va="center", textcoords="offset points")  # fmt: skip
 
