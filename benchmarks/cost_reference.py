@@ -60,9 +60,11 @@ def small_ridges() -> list[Measured]:
 
 
 def timed_steps(some: list[Measured]) -> dict[str, float]:
-    """Seconds a unit of a step, from timing every shape of the study."""
+    """Seconds a unit of a step, from timing every shape of the study, and narrow ones."""
     shapes = {shape_key(cell.task): cell.task for cell in some if cell.task.hidden}
-    timed, names = [], ("steps", "inputs", "products")
+    narrow = [replace(task, n_features=d) for task in shapes.values() for d in (10, 50)]
+    shapes |= {shape_key(task): task for task in narrow if task.n_outputs == 2}
+    timed, names = [], ("steps", "inputs", "products", "parameters")
     for task in shapes.values():
         seconds, _ = calibration.seconds_a_step(task)
         one = costs.terms(replace(task, steps=1.0))

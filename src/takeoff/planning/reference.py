@@ -72,10 +72,10 @@ PROBES = {  # CPU seconds of `calibration.seconds_of_probe`
 }
 # CPU seconds a unit of a step in `calibration.seconds_a_step`: fewer than in MODEL, as the networks
 # of a study are evaluated more often, and not all at the same time.
-STEP = {"steps": 0.0, "inputs": 1.06e-09, "products": 2.17e-11}
+STEP = {"steps": 2.0e-05, "inputs": 2.62e-10, "products": 1.03e-11, "parameters": 4.9e-09}
 
 # Seconds of a core; they are rounded, as they are small beside the cells.
-START_NETWORK = 4.5  # to start Python and to import Lightning
+START_NETWORK = 4.0  # to start Python and to import Lightning
 START_BASELINE = 0.75
 LOAD = 0.3 / 100 / 2**20  # a byte of a prepared data set: its checksum
 ROWS = {  # an example of a generated or downloaded data set
