@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small import TRAINING
 
-from takeoff.networks.schedule import Order, Plan, Schedule, pilot_of, plan_run
+from takeoff.networks.budget import Plan, pilot_of, plan_run
+from takeoff.networks.schedule import Order, Schedule
 
 
 def played(plan: Plan, losses) -> tuple[list[float], list[str], Schedule]:

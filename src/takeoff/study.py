@@ -482,6 +482,18 @@ class Study(Section):
         return self
 
     @model_validator(mode="after")
+    def _speed_fits_the_pool(self) -> Study:
+        if not self.runs and "speed" in self.experiments_in_use:
+            dataset = self.experiment_dataset("speed") or ""
+            pool, largest = self.datasets[dataset].pool, max(self._sizes_of_speed())
+            if largest > pool:
+                raise ValueError(
+                    f"experiments.speed.m: {largest} is larger than the pool of {dataset}, "
+                    f"{pool} labelled examples"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _ladder_climbs(self) -> Study:
         ladder = [(name, weights(learner)) for name, learner in self.networks.items()]
         for (small, low), (large, high) in pairwise(ladder):
@@ -669,7 +681,8 @@ class Study(Section):
         if self.given:
             return []
         named = [EXPERIMENT_OF[claim] for claim in self.use.claims if claim in EXPERIMENT_OF]
-        return [name for name in named if name != SIZES or self._has_sizes]
+        there = {SIZES: self._has_sizes, "speed": bool(self.networks)}
+        return [name for name in named if there.get(name, True)]
 
     @property
     def _has_sizes(self) -> bool:
@@ -689,7 +702,7 @@ class Study(Section):
         own = getattr(self.experiments, name, None)
         if own is None or "dataset" not in type(own).model_fields:
             return None
-        return str(own.dataset or self.use.datasets[0 if name == SIZES else -1])
+        return str(own.dataset or self.use.datasets[-1 if name == "activations" else 0])
 
     def measure_settings(self, name: str) -> dict[str, Any]:
         """All that an experiment's own measurement depends on, beside its data and code."""
@@ -699,7 +712,11 @@ class Study(Section):
             "settings": self._own_settings(name),
             "seed": self.seed,
             "training": self.training.model_dump(),
+            **({"network": self._smallest_network()} if name == "speed" else {}),
         }
+
+    def _smallest_network(self) -> dict[str, Any]:
+        return next(iter(self.networks.values())).training_part()
 
     def experiment_settings(self, name: str) -> dict[str, Any]:
         """All that analysing an experiment depends on, beside the runs and the data sheets."""
@@ -718,6 +735,7 @@ class Study(Section):
             "claims": self.claims.model_dump(),
             "costs": self.costs.model_dump(),
             **(self._size_settings() if name == SIZES else {}),
+            **(self._what_runs_do() if name == "speed" else {}),
         }
 
     def _size_settings(self) -> dict[str, Any]:
@@ -731,13 +749,28 @@ class Study(Section):
             "batch_size": self.training.batch_size,
         }
 
+    def _what_runs_do(self) -> dict[str, Any]:
+        """What the seconds of a run follow from, beside the data."""
+        return {
+            "dataset": self.experiment_dataset("speed"),
+            "fits": {name: self.learners[name].training_part() for name in self.use.learners},
+            "training": self.training.model_dump(),
+        }
+
     def _own_settings(self, name: str) -> dict[str, Any]:
         own = getattr(self.experiments, name, None)
         if own is None:
             return {}
         dataset = self.experiment_dataset(name)
         values: dict[str, Any] = own.model_dump(mode="json")
+        values |= {"m": self._sizes_of_speed()} if name == "speed" else {}
         return values | ({"dataset": dataset} if dataset else {})
+
+    def _sizes_of_speed(self) -> list[int]:
+        if self.experiments.speed.m is not None:
+            return self.experiments.speed.m
+        sizes = self.datasets[self.experiment_dataset("speed") or ""].m
+        return sorted({sizes[min(place, len(sizes) - 1)] for place in (2, 4)})
 
     def option_settings(self) -> dict[str, Any]:
         """All that weighing the options depends on, beside the runs and the data sheets."""

@@ -34,14 +34,16 @@ if TYPE_CHECKING:
 EXPERIMENT_OF: dict[str, str] = {  # claim -> experiment
     "two_levers": "network_sizes",
     "relu_is_faster": "activations",
+    "iteration_speed": "speed",
 }
-MEASURED = frozenset({"activations"})  # the experiments that measure something by themselves
+MEASURED = frozenset({"activations", "speed"})  # those that measure something by themselves
 FIGURES: dict[str, tuple[str, ...]] = {  # experiment -> figures
     "network_sizes": ("size_errors", "size_gains", "size_budgets"),
     "activations": (
         *("activations_slopes", "activations_loss"),
         *("activations_steps", "activations_gradients"),
     ),
+    "speed": ("iteration_time", "measures"),
 }
 
 

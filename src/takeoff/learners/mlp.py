@@ -37,10 +37,11 @@ from takeoff.errors import TakeoffError
 from takeoff.memory import keep_freed_memory
 from takeoff.networks import replicates
 from takeoff.networks.batch import Batch, Queue, Run
+from takeoff.networks.budget import Plan, pilot_of, plan_run
 from takeoff.networks.device import capacity, reserved
 from takeoff.networks.replicates import Shape
 from takeoff.networks.rows import Labels, Rows
-from takeoff.networks.schedule import Order, Plan, Schedule, pilot_of, plan_run
+from takeoff.networks.schedule import Order, Schedule
 from takeoff.scaling import Target, clipped
 from takeoff.training import Candidate, Ledger, Predictions, Sample
 
@@ -55,6 +56,8 @@ def fit_together(
     fit: dict[str, Any],
     training: dict[str, Any],
     ledger: Ledger,
+    *,
+    whole_grid: bool = False,
 ) -> None:
     """Train the cells of one curve, and enter each into the ledger as soon as it is ready.
 
@@ -63,6 +66,8 @@ def fit_together(
         fit: The learner's part of the config.
         training: The study's training settings.
         ledger: Takes the finished cells, and says where a stopped batch is kept.
+        whole_grid: Give every learning rate the whole budget instead of a pilot: to see what
+            pilots save.
 
     Raises:
         PreemptedError: SIGTERM came; the batch has been saved.
@@ -71,7 +76,8 @@ def fit_together(
     keep_freed_memory()
     with reserved(training["accelerator"]) as devices, tiny_numbers_as_zero():
         trainer = _trainer(training, devices)
-        curve = _Curve(samples, fit, training, ledger, trainer.strategy.root_device)
+        device = trainer.strategy.root_device
+        curve = _Curve(samples, fit, training, ledger, device, whole_grid)
         curve.resume(ledger.checkpoint)
         ledger.plan(curve.steps_left())
         batch = curve.batch()
@@ -92,6 +98,7 @@ class _Curve:
         training: dict[str, Any],
         ledger: Ledger,
         device: torch.device,
+        whole_grid: bool = False,
     ):
         data = samples[0].data
         self.samples = {(sample.m, sample.repeat): sample for sample in samples}
@@ -101,7 +108,8 @@ class _Curve:
         self.rows = Rows(data.x_pool, data.levels, device, clipped(data))
         self.labels = Labels(data.y_pool, data.weights_pool, device)
         self.rates = sorted(fit["grid"]["learning_rate"])
-        self.dropped = len(self.rates) // 3
+        self.whole_grid = whole_grid
+        self.dropped = 0 if whole_grid else len(self.rates) // 3
         # by learning rate, those that have ended or wait halfway; of cells without an own run
         self.pilots: dict[tuple[int, int], dict[float, Run]] = {}
         self.queue = Queue()
@@ -147,7 +155,7 @@ class _Curve:
 
     def _plan(self, kind: str, cell: tuple[int, int]) -> Plan:
         plan = plan_run(len(self.samples[cell].train), self.training)
-        if kind == MAIN:
+        if kind == MAIN or self.whole_grid:
             return plan
         return pilot_of(plan, self.training["pilot_fraction"], compared=self.dropped > 0)
 
