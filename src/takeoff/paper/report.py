@@ -67,7 +67,7 @@ def render(
             "report.html": typeset.page(reports, body, title, svg, shades).encode(),
             "report.pdf": typeset.to_pdf(Path(work)),
             "report.json": report,
-            **{f"figures/{name}.svg": text.encode() for name, text in svg.items()},
+            **{f"figures/{name}.svg": bundle.on_white(text) for name, text in svg.items()},
             **{f"tables/{name}.csv": _csv(table) for name, table in _tables(results).items()},
         }
         files |= bundle.companions(results, body.content, files, reports, workflow)
