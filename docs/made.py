@@ -21,6 +21,8 @@ ABSENT = """# The lecture study
 This site was built without the report of the lecture study. `make report` makes it, in about ten
 minutes on two cores; the next `make docs` shows it here.
 """
+OF_WORKFLOW = ("takeoff.commands.rules", "takeoff.commands.experiments")
+COLUMNS = 76
 SITE_FILES = ("index.md", "report.html", "report.pdf", "report.json", "badge.svg")
 
 
@@ -51,11 +53,14 @@ def place_report(source: Path, target: Path) -> None:
 
 
 def commands() -> Iterator[str]:
-    """A page with the help of every command."""
+    """A page with the help of every command: yours first, then those that the workflow calls."""
     yield "# Commands\n\nThe same texts as `takeoff COMMAND --help` prints.\n"
-    parser = cli._parser()
-    for name, command in _commands_of(parser):
-        yield f"\n## {escape(name)}\n\n```text\n{_help(command)}\n```\n"
+    found = list(_commands_of(cli._parser()))
+    for title, of_workflow in (("For you", False), ("For the workflow", True)):
+        yield f"\n## {title}\n"
+        for name, command in found:
+            if (command.get_default("run").__module__ in OF_WORKFLOW) == of_workflow:
+                yield f"\n### {escape(name)}\n\n```text\n{_help(command)}\n```\n"
 
 
 def _commands_of(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
@@ -68,8 +73,8 @@ def _commands_of(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argpars
 
 
 def _help(command: argparse.ArgumentParser) -> str:
-    """In 88 columns, whatever the terminal has."""
-    command.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=88)  # type: ignore[assignment]
+    """In as many columns as the site has, whatever the terminal has."""
+    command.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=COLUMNS)
     if hasattr(command, "color"):
         command.color = False
     return command.format_help().strip()
