@@ -288,11 +288,13 @@ def test_settings_tell_nothing_of_a_table_but_its_sizes(tmp_path: Path) -> None:
     own = {**some.study["datasets"]["spam"], "path": "customers.csv", "label": "secret",
            "columns": {"secret": "text"}, "classes": {"secret": "yes"}}  # fmt: skip
     study = {**some.study, "datasets": {**some.study["datasets"], "spam": own, "unused": own}}
+    study["runs"] = {"table": "/home/secret/curves.csv"}
     folder = bundles.render(replace(some, study=study), tmp_path)
     settings = read_json(folder / "workflow/settings.json")
     assert list(settings["datasets"]) == ["fashion_mnist", "spam"]
     assert settings["datasets"]["fashion_mnist"] == some.study["datasets"]["fashion_mnist"]
     assert settings["datasets"]["spam"]["pool"] == own["pool"]
+    assert settings["runs"] == {"table": "curves.csv"}
     for path in folder.rglob("*"):
         assert path.is_dir() or b"secret" not in path.read_bytes(), path
 

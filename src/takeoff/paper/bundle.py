@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from takeoff import wording
 from takeoff.errors import TakeoffError
+from takeoff.experiments import FIGURES
 from takeoff.paper import crate, markdown
 from takeoff.paper.facts import Results
 from takeoff.paper.prose import DELIMITERS
@@ -72,8 +73,8 @@ def manifest(files: Mapping[str, bytes]) -> bytes:
 def _settings(results: Results) -> dict[str, Any]:
     """The settings of what the study uses.
 
-    Of a table of one's own, names of columns and values of labels are left out: they may be nobody
-    else's business.
+    Of a table of one's own, names of columns and values of labels are left out, and of a file the
+    folder that it lies in: they may be nobody else's business.
     """
     study = dict(results.study)
     for kind, names in (("datasets", results.datasets), ("learners", results.learners)):
@@ -81,6 +82,8 @@ def _settings(results: Results) -> dict[str, Any]:
     for name, settings in study["datasets"].items():
         if settings.get("path"):
             study["datasets"][name] = {key: settings[key] for key in PUBLIC if key in settings}
+    if study.get("runs"):
+        study["runs"] = {**study["runs"], "table": Path(study["runs"]["table"]).name}
     return study
 
 
@@ -176,7 +179,7 @@ def _shown(value: Any) -> Any:
 def _context(results: Results, page: ET.Element, files: Mapping[str, bytes]) -> dict[str, Any]:
     figures = list(_figures(results, page))
     abstract, subtitle = _abstract(page), page.find(".//p[@class='subtitle']")
-    shown = [element for element in (abstract, *(figure["element"] for figure in figures))]
+    shown = [abstract, *(figure["element"] for figure in figures)]
     said = badge(results)
     return {
         "title": wording.clean(results.study["title"]),
@@ -227,8 +230,6 @@ def _figures(results: Results, page: ET.Element) -> Iterator[dict[str, Any]]:
 
 def _main(results: Results) -> set[str]:
     """The paper's main figures: of an experiment, the first one."""
-    from takeoff.experiments import FIGURES
-
     return {*MAIN_FIGURES, *(FIGURES[name][0] for name in results.experiments if FIGURES[name])}
 
 

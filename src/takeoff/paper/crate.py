@@ -50,6 +50,8 @@ FORMATS = {
     ".svg": "image/svg+xml",
     ".csv": "text/csv",
 }
+TRAINED = "Prepares the data sets, trains the learners, and writes the report."
+GIVEN = "Reads a table of learning curves, and writes the report."
 LICENCE = {
     "@id": "#licence",
     "@type": "CreativeWork",
@@ -189,7 +191,7 @@ def _action(results: Results, files: Mapping[str, bytes]) -> Entity:
         "@id": "#run",
         "@type": "CreateAction",
         "name": f"The run of the study {results.study['study']}",
-        "description": "Prepares the data sets, trains the learners, and writes the report.",
+        "description": GIVEN if results.study.get("given") else TRAINED,
         "instrument": _to(WORKFLOW),
         "object": [_to(SETTINGS), *(_to(_dataset_id(name)) for name in results.datasets)],
         "result": [_to(name) for name in made],
