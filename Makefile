@@ -5,7 +5,7 @@ CORES ?= all
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: report smoke test lint types unit study lock clean help
+.PHONY: report smoke test lint types unit study docs lock clean help
 
 report: $(VENV)/ready ## the lecture's paper, in results/lecture/report/
 	snakemake --cores $(CORES)
@@ -30,6 +30,10 @@ unit: $(VENV)/ready
 study: $(VENV)/ready
 	pytest -m study
 
+docs: $(VENV)/ready ## the project's site, in site/, with the lecture's report where there is one
+	sphinx-build -W --keep-going -q -b html docs site
+	@echo "The site is at site/index.html"
+
 $(VENV)/ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "takeoff needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..."; exit 1; }
@@ -42,7 +46,7 @@ lock: ## renew requirements.txt (needs uv on the path)
 	./requirements.sh
 
 clean: ## remove results (finished cells and downloads too)
-	rm -rf results .snakemake
+	rm -rf results site .snakemake
 
 help:
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'

@@ -113,7 +113,7 @@ def test_same_results_give_the_same_bytes(report: Path) -> None:
     """Two renders into different folders are equal, file by file, and name no folder."""
     other = report.parent / "elsewhere" / "two"
     files = sorted(path.relative_to(report) for path in report.rglob("*") if path.is_file())
-    assert len(files) == 3 + len(FIGURES) + len(paper.TABLES)
+    assert len(files) == 9 + len(FIGURES) + len(paper.TABLES)
     for file in files:
         content = (report / file).read_bytes()
         assert content == (other / file).read_bytes(), file

@@ -27,11 +27,13 @@ RULES = ("prepare_dataset", "train_baseline", "train_network", "fit_curves", "ch
 DRAWN = 9 + sum(map(len, experiments.FIGURES.values()))  # figures
 
 
-def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def snakemake(
+    folder: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run the smoke study in a copy of the project, with the copy's package."""
     return subprocess.run(
         ["snakemake", "--cores", "2", "--configfile", "config/smoke.yaml", *arguments],
-        cwd=folder, env=os.environ | {"PYTHONPATH": str(folder / "src")},
+        cwd=folder, env=os.environ | {"PYTHONPATH": str(folder / "src")} | environment,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 
@@ -80,6 +82,24 @@ def test_the_report_is_whole(study: Path) -> None:
     assert page.count("<svg") == len(figures)
     assert (report / "report.pdf").read_bytes().startswith(b"%PDF-")
     assert list((report / "tables").glob("*.csv"))
+    manifest = (report / "MANIFEST.sha256").read_text()
+    for name in ("index.md", "mkdocs.md", "badge.svg", "ro-crate-metadata.json"):
+        assert (report / name).is_file() and f"  {name}\n" in manifest
+    snakefile = (report / "workflow/Snakefile").read_bytes()
+    assert snakefile == (study / "workflow/Snakefile").read_bytes()
+
+
+def test_snakemakes_own_report_is_made_without_a_network(study: Path) -> None:
+    """It holds the figures, the tables and the paper, loads nothing, and names no folder."""
+    nowhere = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    done = snakemake(study, "--report", "own.html", **nowhere)
+    assert done.returncode == 0, done.stdout
+    page = (study / "own.html").read_text()
+    for name in ("report/report.html", "figures/learning_curves.svg", "fits/forecast.csv"):
+        assert f'"results/smoke/{name}": {{' in page
+    assert "A figure of the paper." in page and "What was found, as a page" in page
+    assert not re.search(r"<(?:script|link|img)[^>]*(?:src|href)=\"https?:", page)
+    assert str(study) not in page
 
 
 @needs_browser
@@ -160,10 +180,10 @@ def test_a_reworded_sentence_renders_the_paper_only(study: Path) -> None:
 
 def test_equal_results_give_equal_bytes(study: Path) -> None:
     """Rendered again from the same results, the report is the same to the last byte."""
-    names = ("report.html", "report.pdf", "report.json")
-    before = {name: (study / REPORT / name).read_bytes() for name in names}
+    before = {path: path.read_bytes() for path in (study / REPORT).rglob("*") if path.is_file()}
+    assert len(before) > 20
     assert snakemake(study, "--forcerun", "plot_figures").returncode == 0
-    assert {name: (study / REPORT / name).read_bytes() for name in names} == before
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_a_table_cut_in_half_stops_before_the_paper(study: Path) -> None:

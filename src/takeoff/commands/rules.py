@@ -37,7 +37,7 @@ def add(commands: Commands) -> None:
     command(check_claims, "results", "out", runs=True)
     command(weigh_options, "results", "out", runs=True)
     command(plot_figures, "results", "out")
-    command(render_report, "results", "reports", runs=True)
+    command(render_report, "results", "reports", "workflow", runs=True)
 
 
 def prepare_dataset(chosen: argparse.Namespace) -> None:
@@ -193,7 +193,7 @@ def plot_figures(chosen: argparse.Namespace) -> None:
 
 
 def render_report(chosen: argparse.Namespace) -> None:
-    """Write the paper: report.html, report.pdf, report.json, figures and tables."""
+    """Write the paper: report.html, report.pdf, report.json, figures, tables, pages for sites."""
     from takeoff import experiments
     from takeoff.files import read_csv, read_json
     from takeoff.paper import report as paper
@@ -220,7 +220,8 @@ def render_report(chosen: argparse.Namespace) -> None:
             for name in chosen.settings["experiments"]
         },
     )
-    paper.render(results, folder / "figures", chosen.reports, folder / "report")
+    out = folder / "report"
+    paper.render(results, folder / "figures", chosen.reports, out, chosen.workflow)
 
 
 def read_sheets(results: Path, names: Sequence[str]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import takeoff
 from takeoff import wording
 from takeoff.errors import TakeoffError
-from takeoff.paper import facts, prose, typeset, views
+from takeoff.paper import bundle, facts, prose, typeset, views
 from takeoff.paper.facts import Facts, Results
 from takeoff.paper.looks import looks
 from takeoff.statistics import options as option_tables
@@ -34,8 +34,10 @@ TABLES = (
 TYPST_FILES = ("style.typ", "references.bib")
 
 
-def render(results: Results, figures: Path, reports: Path, out: Path) -> None:
-    """Write report.html, report.pdf, report.json, figures/*.svg and tables/*.csv.
+def render(
+    results: Results, figures: Path, reports: Path, out: Path, workflow: Path | None = None
+) -> None:
+    """Write report.html, report.pdf, report.json, figures/*.svg, tables/*.csv and companions.
 
     Everything is made in a folder beside `out` first and then moved into place file by file, so a
     failure leaves the old report as it was.
@@ -45,6 +47,7 @@ def render(results: Results, figures: Path, reports: Path, out: Path) -> None:
         figures: Folder with <figure>.svg, for every figure that the text shows.
         reports: Folder of the templates.
         out: Folder of the report.
+        workflow: The Snakefile, for the report's metadata; see `bundle.companions`.
 
     Raises:
         TakeoffError: A fact, figure or template is missing or broken, Typst warns, or a number is
@@ -64,9 +67,10 @@ def render(results: Results, figures: Path, reports: Path, out: Path) -> None:
             "report.html": typeset.page(reports, body, title, svg, shades).encode(),
             "report.pdf": typeset.to_pdf(Path(work)),
             "report.json": report,
-            **{f"figures/{name}.svg": text.encode() for name, text in svg.items()},
+            **{f"figures/{name}.svg": bundle.on_white(text) for name, text in svg.items()},
             **{f"tables/{name}.csv": _csv(table) for name, table in _tables(results).items()},
         }
+        files |= bundle.companions(results, body.content, files, reports, workflow)
         _publish(files, staged, out)
 
 

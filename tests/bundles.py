@@ -1,0 +1,34 @@
+"""Reports of made-up studies, with small stand-ins for the figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import synthetic_study
+
+from takeoff.paper import report as paper
+from takeoff.paper.facts import Results
+
+ROOT = Path(__file__).parents[1]
+REPORTS = ROOT / "reports"
+SNAKEFILE = ROOT / "workflow" / "Snakefile"
+BLANK = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"></svg>'
+FIGURES = (
+    *("learning_curves", "above_floor", "forecasts", "held_out"),
+    *("last_doublings", "differences", "agreement", "cost"),
+)
+
+
+def results(**changes: Any) -> Results:
+    """The synthetic study, with keys of its config replaced."""
+    return synthetic_study.results(synthetic_study.config() | changes)
+
+
+def render(some: Results, folder: Path, workflow: Path | None = SNAKEFILE) -> Path:
+    """Write the report to folder/report."""
+    for name in FIGURES:
+        (folder / "figures").mkdir(parents=True, exist_ok=True)
+        (folder / "figures" / f"{name}.svg").write_text(BLANK)
+    paper.render(some, folder / "figures", REPORTS, folder / "report", workflow)
+    return folder / "report"
