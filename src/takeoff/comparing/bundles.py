@@ -97,6 +97,12 @@ class Conclusion(Record):
     best: str | None = None
     levers: list[Lever] = Field(default_factory=list)
 
+    @property
+    def advice(self) -> str:
+        """What would help, in words."""
+        because = ", ".join(self.because)
+        return f"{self.conclusion} ({because})" if because else self.conclusion
+
 
 class Options(Record):
     """See `takeoff.statistics.options`."""

@@ -16,6 +16,7 @@ from takeoff.comparing.verdicts import Flip, Verdicts
 
 SCHEMA = 1  # of `record`
 Alarm = Literal["verdict", "number", "any"]
+Kind = Literal["datasets", "learners"]
 ALARMS: tuple[Alarm, ...] = ("verdict", "number", "any")
 
 
@@ -57,7 +58,7 @@ class Comparison:
         """The data sets of both reports that hold other examples."""
         return [name for name, same in self.changes.same_data.items() if not same]
 
-    def only(self, kind: Literal["datasets", "learners"]) -> tuple[list[str], list[str]]:
+    def only(self, kind: Kind) -> tuple[list[str], list[str]]:
         """Names that only the old, and that only the new report has."""
         old, new = (_names(bundle, kind) for bundle in (self.old, self.new))
         return [n for n in old if n not in new], [n for n in new if n not in old]
@@ -104,7 +105,7 @@ def compare(old: Bundle, new: Bundle, level: float = LEVEL) -> Comparison:
     return Comparison(old, new, behind, moved, verdicts.compare(old, new, moved), level)
 
 
-def _names(bundle: Bundle, kind: Literal["datasets", "learners"]) -> Sequence[str]:
+def _names(bundle: Bundle, kind: Kind) -> Sequence[str]:
     if kind == "datasets":
         return list(bundle.datasets)
     return [str(learner["name"]) for learner in bundle.learners]

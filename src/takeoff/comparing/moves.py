@@ -17,11 +17,12 @@ repeats are too narrow for the comparison: they speak of one pool and one test s
 by the ratio of the standard errors of the curve's error for other pools and test sets (Nadeau and
 Bengio 2003; see `takeoff.statistics.measured`) and for these.
 
-Many numbers. There is a family for every group of numbers (`GROUPS`). In each, p-values are
-adjusted after Benjamini and Hochberg (1995); as any of the F families with a tested number may err,
-adjusted p-values are multiplied by F. So where nothing but luck differs, any number is named as
-moved with a probability of at most 1 - level (0.05); where something did change, at most that
-share of the named ones is expected to be there by luck.
+Many numbers. The p-values of all tested numbers are adjusted together (Benjamini and Hochberg
+1995). So where nothing but luck differs, any number at all is named as moved with a probability of
+at most 1 - level (0.05); where something did change, at most that share of the named ones is
+expected to be there by luck. `benchmarks/compare_calibration.py` measures the first. Three repeats
+show little: a number whose intervals don't even overlap, but whose p-value isn't small enough, is
+"apart".
 
 Numbers without intervals "changed" or did not; seconds and what is computed from them are noisy,
 have no interval, and stand apart.
@@ -40,7 +41,7 @@ from scipy.stats import false_discovery_control
 from takeoff.comparing.bundles import Bundle, Fact, Point
 from takeoff.statistics.intervals import KNOWN, Estimate, binomial_variance
 
-State = Literal["same", "within", "beyond", "changed", "appeared", "vanished"]
+State = Literal["same", "within", "apart", "beyond", "changed", "appeared", "vanished"]
 Data = Mapping[str, bool]  # data set -> whether both reports are about the same examples
 
 LEVEL = 0.95
@@ -103,7 +104,7 @@ def moves(old: Bundle, new: Bundle, same_data: Data, level: float = LEVEL) -> li
     order = list(GROUPS)
     found = [_move(name, old, new, same_data) for name in ids]
     found.sort(key=lambda move: (order.index(move.group), move.id))
-    return [_judged(move, level) for move in _adjusted(found)]
+    return _judged(found, level)
 
 
 def group_of(fact: Fact) -> str:
@@ -167,8 +168,7 @@ def _tested(move: Move, before: Estimate | None, after: Estimate | None) -> Move
 
 
 def _inside(value: float | None, fact: Fact) -> bool:
-    low = -math.inf if fact.low is None else fact.low
-    high = math.inf if fact.high is None else fact.high
+    low, high = _interval(fact)
     return value is not None and low <= value <= high
 
 
@@ -183,23 +183,31 @@ def difference(before: Estimate, after: Estimate) -> Estimate:
     return Estimate(after.value - before.value, se, max(int(df), 1))
 
 
-def _adjusted(found: list[Move]) -> Iterator[Move]:
-    families: dict[str, list[float]] = {}
-    for move in found:
-        if move.p is not None:
-            families.setdefault(move.group, []).append(move.p)
-    adjusted = {group: iter(false_discovery_control(p)) for group, p in families.items()}
-    for move in found:
-        if move.p is not None:
-            p = min(1.0, len(families) * float(next(adjusted[move.group])))
-            move = replace(move, p=p)
-        yield move
+def _judged(found: list[Move], level: float) -> list[Move]:
+    tested = [move.p for move in found if move.p is not None]
+    adjusted = iter(false_discovery_control(tested) if tested else ())
+    return [
+        move if move.p is None else _with_state(replace(move, p=float(next(adjusted))), level)
+        for move in found
+    ]
 
 
-def _judged(move: Move, level: float) -> Move:
-    if move.p is None:
-        return move
-    return replace(move, state="beyond" if move.p < 1 - level else "within")
+def _with_state(move: Move, level: float) -> Move:
+    assert move.old and move.new and move.p is not None
+    if move.p < 1 - level:
+        return replace(move, state="beyond")
+    return replace(move, state="within" if _overlap(move.old, move.new) else "apart")
+
+
+def _overlap(before: Fact, after: Fact) -> bool:
+    """Whether the intervals do; an end that isn't known is no end."""
+    (a, b), (c, d) = (_interval(fact) for fact in (before, after))
+    return max(a, c) <= min(b, d)
+
+
+def _interval(fact: Fact) -> tuple[float, float]:
+    low = -math.inf if fact.low is None else fact.low
+    return low, math.inf if fact.high is None else fact.high
 
 
 # Standard errors from intervals

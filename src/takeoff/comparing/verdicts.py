@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from takeoff.comparing.bundles import Bundle, Claim, Conclusion, Part
+from takeoff.comparing.bundles import Bundle, Claim, Part
 from takeoff.comparing.moves import Move
 from takeoff.paper.facts import part_id
 
@@ -103,7 +103,7 @@ def _of_options(old: Bundle, new: Bundle, effects: Mapping[str, Move]) -> Iterat
         return
     before, after = old.report.options.datasets, new.report.options.datasets
     for dataset in (name for name in before if name in after):
-        was, now = _advice(before[dataset]), _advice(after[dataset])
+        was, now = before[dataset].advice, after[dataset].advice
         if was != now:
             yield Flip("conclusion", dataset, (), was, now)
         answers = {lever.kind: lever.answer for lever in before[dataset].levers}
@@ -112,9 +112,3 @@ def _of_options(old: Bundle, new: Bundle, effects: Mapping[str, Move]) -> Iterat
                 effect = effects.get(f"{dataset}.lever.{lever.kind}")
                 was, now = answers[lever.kind], lever.answer
                 yield Flip("lever", dataset, (lever.kind,), was, now, effect)
-
-
-def _advice(conclusion: Conclusion) -> str:
-    """What would help, in words."""
-    because = ", ".join(conclusion.because)
-    return f"{conclusion.conclusion} ({because})" if because else conclusion.conclusion
