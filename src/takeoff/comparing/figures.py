@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy import special
 
+from takeoff import wording
 from takeoff.comparing.bundles import Bundle, Point
 from takeoff.comparing.comparison import Comparison
-from takeoff.comparing.moves import difference
+from takeoff.comparing.moves import CLOSE, difference
 from takeoff.measures import axis_label
 from takeoff.paper import figures as paper
 from takeoff.paper.looks import INK, STYLE, Learners, looks
@@ -31,18 +32,26 @@ OLD: Mapping[str, Any] = {
 def draw(compared: Comparison) -> Iterator[tuple[str, str, Figure]]:
     """Id, what is shown in words, and figure: the change of all errors, then data set by data set.
 
-    Only data sets whose curves differ are drawn.
+    Only data sets and learners whose curves differ are drawn.
     """
-    moved = [name for name in shared_datasets(compared) if _differs(compared, name)]
+    moved = {name: learners for name in shared_datasets(compared)
+             if (learners := _differing(compared, name))}  # fmt: skip
     if not moved:
         return
     with mpl.rc_context(STYLE):
         titles = {name: compared.new.datasets[name] for name in moved}
-        changes = "Change of every learner's error at the largest m that both reports have"
+        changes = "Change of every learner's error at the largest m that both reports have, in "
+        changes += "percent of the old error, with its interval. No bar: the error is the same."
         yield "changes", changes, _changes(compared, titles)
         for name, title in titles.items():
-            text = f"Learning curves on {title}, old and new, one panel for each learner"
-            yield f"curves_{name}", text, _overlay(compared, name)
+            yield f"curves_{name}", _caption(compared, name, title), _overlay(compared, name)
+
+
+def _caption(compared: Comparison, dataset: str, title: str) -> str:
+    n = len(_shared(compared, dataset)) - len(_differing(compared, dataset))
+    same = f" The other {wording.count(n)} are the same." if n > 1 else ""
+    same = " The other one is the same." if n == 1 else same
+    return f"Learning curves on {title}, old and new: a panel for each that differs.{same}"
 
 
 def shared_datasets(compared: Comparison) -> list[str]:
@@ -56,10 +65,17 @@ def shared_learners(compared: Comparison) -> Learners:
     return [learner for learner in compared.new.learners if learner["name"] in before]
 
 
-def _differs(compared: Comparison, dataset: str) -> bool:
+def _shared(compared: Comparison, dataset: str) -> Learners:
+    """The learners that have a curve on this data set in both reports."""
     old, new = (_by_learner(bundle, dataset) for bundle in (compared.old, compared.new))
-    names = [one["name"] for one in shared_learners(compared) if {one["name"]} <= set(old)]
-    return any(not _same(old[name], new[name]) for name in names if name in new)
+    return [one for one in shared_learners(compared) if one["name"] in old and one["name"] in new]
+
+
+def _differing(compared: Comparison, dataset: str) -> Learners:
+    """Those whose curves are not the same."""
+    old, new = (_by_learner(bundle, dataset) for bundle in (compared.old, compared.new))
+    shared = _shared(compared, dataset)
+    return [one for one in shared if not _same(old[one["name"]], new[one["name"]])]
 
 
 def _by_learner(bundle: Bundle, dataset: str) -> dict[str, dict[str, Point]]:
@@ -68,7 +84,7 @@ def _by_learner(bundle: Bundle, dataset: str) -> dict[str, dict[str, Point]]:
 
 def _same(old: Mapping[str, Point], new: Mapping[str, Point]) -> bool:
     return old.keys() == new.keys() and all(
-        math.isclose(point.error, new[m].error, rel_tol=1e-9) for m, point in old.items()
+        math.isclose(point.error, new[m].error, rel_tol=CLOSE) for m, point in old.items()
     )
 
 
@@ -96,7 +112,7 @@ def _changes(compared: Comparison, titles: Mapping[str, str]) -> Figure:
     paper._row_labels(axes, [learner["label"] for learner in learners])
     shape: dict[str, Any] = {"color": INK, "marker": "o", "ms": 5.6, "lw": 1.4}
     handles = [Line2D([], [], mew=0, **shape), Line2D([], [], mfc="none", mew=1.2, **shape)]
-    labels = ["moved beyond its interval", "within, or too few repeats to tell"]
+    labels = ["moved beyond what intervals allow", "within, apart, or the same"]
     paper._legend(figure, handles, labels, columns=2)
     return figure
 
@@ -118,6 +134,7 @@ def _change(compared: Comparison, dataset: str, learner: str) -> tuple[str, Any]
     )
     apart = difference(before, after)
     half = float(special.stdtrit(apart.df, (1 + compared.level) / 2)) * apart.se
+    half = 0.0 if math.isclose(before.value, after.value, rel_tol=CLOSE) else half
     ends = (apart.value, apart.value - half, apart.value + half)
     shares = [end / before.value for end in ends]
     return m, pd.Series(shares, index=["change", "low", "high"])
@@ -130,11 +147,9 @@ def _overlay(compared: Comparison, dataset: str) -> Figure:
     """Old curves (grey, dashed, open circles) under the new ones, a panel for each learner."""
     sides = {"old": compared.old.curves, "new": compared.new.curves}
     own = {side: rows[rows["dataset"] == dataset] for side, rows in sides.items()}
-    have = [set(rows["learner"]) for rows in own.values()]
-    learners = [one for one in shared_learners(compared) if one["name"] in have[0] & have[1]]
-    labels = {learner["name"]: learner["label"] for learner in learners}
+    labels = {one["name"]: one["label"] for one in _differing(compared, dataset)}
     figure, axes = paper._panels(labels, height=2.1, legend_rows=1)
-    look, measure = looks(learners), compared.new.measures[dataset]
+    look, measure = looks(shared_learners(compared)), compared.new.measures[dataset]
     for name, ax in axes.items():
         old, new = (rows[rows["learner"] == name].sort_values("m") for rows in own.values())
         _old(ax, old)

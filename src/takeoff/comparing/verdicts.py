@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from takeoff.comparing.bundles import Bundle, Claim, Part
 from takeoff.comparing.moves import Move
@@ -26,6 +26,7 @@ class Flip:
             lever; empty for whole claims and conclusions.
         old, new: The verdicts.
         effect: What became of the effect that it was decided from; None where there is none.
+        thresholds: What it was held against, where that is not the same.
     """
 
     kind: Kind
@@ -34,6 +35,7 @@ class Flip:
     old: str
     new: str
     effect: Move | None = None
+    thresholds: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,10 @@ def _of_claim(before: Claim, after: Claim, effects: Mapping[str, Move]) -> Itera
         part = new[key]
         effect = effects.get(part_id(after.claim, part.model_dump())) if part.dataset else None
         names = tuple(name for name in key[:3] if name)
-        yield Flip("part", before.claim, names, old[key].verdict, part.verdict, effect)
+        verdicts, limits = (old[key].verdict, part.verdict), (old[key].threshold, part.threshold)
+        alike = None in limits or limits[0] == limits[1]
+        thresholds = None if alike else cast("tuple[float, float]", limits)
+        yield Flip("part", before.claim, names, *verdicts, effect, thresholds)
 
 
 def _by_key(parts: list[Part]) -> dict[Key, Part]:

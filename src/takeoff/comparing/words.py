@@ -17,14 +17,21 @@ if TYPE_CHECKING:
     from takeoff.comparing.bundles import Fact
     from takeoff.comparing.page import Folded, Group
 
+LEVERS = {
+    "labels": "more labels",
+    "network": "a larger network",
+    "features": "hand-made features",
+    "floor": "whether the floor is near",
+}
+NOTES: dict[State, str] = {"within": "within", "apart": "apart", "beyond": "beyond"}
 SHOWN = 4  # of a kind, in the summary
 KINDS: dict[Kind, str] = {"datasets": "data sets", "learners": "learners"}
 STATES: dict[State, str] = {
     "same": "the same",
-    "within": "within their intervals",
-    "apart": "apart, but luck could do it",
-    "beyond": "beyond their intervals",
-    "changed": "without interval, and changed",
+    "within": "moved within what intervals allow",
+    "apart": "apart, where luck could still do it",
+    "beyond": "moved beyond what intervals allow",
+    "changed": "changed, and without an interval",
     "appeared": "only in the new report",
     "vanished": "only in the old report",
 }
@@ -39,7 +46,9 @@ def verdicts(compared: Comparison) -> str:
     first = f"{_number(flipped)} of {n} {_plural(n, 'claim')} got another verdict"
     if not others:
         return f"{first}." if flipped else "Every verdict stands."
-    return f"{first}, and {others} {_plural(others, 'part')} of claims or of the advice."
+    link = "and so did" if flipped else "but"
+    end = "" if flipped else " did"
+    return f"{first}, {link} {others} {_plural(others, 'part')} of claims or of the advice{end}."
 
 
 def numbers(compared: Comparison) -> str:
@@ -55,7 +64,7 @@ def numbers(compared: Comparison) -> str:
         verb = "moved" if beyond else "has moved"
         of = f"{_number(beyond)} of {wording.count(tested)} tested {_plural(tested, 'number')}"
         first = f"{of} {verb} beyond what intervals allow"
-    return f"{first}. Of the others, {_listed(others)}."
+    return f"{first}. The others: {_listed(others)}."
 
 
 def notes(compared: Comparison) -> list[str]:
@@ -126,19 +135,19 @@ def _verdicts(compared: Comparison, is_claim: bool, about: str) -> tuple[str, st
 
 def flip(one: Flip, names: Names) -> str:
     """Whom a flipped part is about."""
+    if one.kind == "lever":
+        return LEVERS.get(one.names[0]) or names.name(one.names[0])
     first, *others = [names.name(name) for name in one.names]
     return f"{first}, {' against '.join(others)}" if others else first
 
 
-def effect(move: Move | None) -> str:
-    """The effect behind a verdict, old and new."""
-    if move is None or move.old is None or move.new is None:
-        return ""
-    if move.state == "same":
-        return f"{move.old.shown}, unchanged"
-    said = {"within": "within its interval", "apart": "luck could do it", "beyond": "beyond"}
-    note = said.get(move.state)
-    return f"{move.old.shown} → {move.new.shown}" + (f"; {note}" if note else "")
+def effect(one: Flip) -> str:
+    """What became of the effect behind a verdict, and of the threshold it was held against."""
+    said = [_arrow(one.effect), NOTES.get(one.effect.state, "")] if one.effect else []
+    if one.thresholds:
+        old, new = (wording.plain_number(threshold) for threshold in one.thresholds)
+        said.append(f"threshold {old} → {new}")
+    return "; ".join(part for part in said if part)
 
 
 def summary(compared: Comparison) -> str:
@@ -162,7 +171,7 @@ def _flips(compared: Comparison) -> Iterator[str]:
         arrow = f"{topic.new}, as before" if same else f"{topic.old} → {topic.new}"
         yield f"  {topic.title}: {arrow}"
         for one in topic.parts[:SHOWN]:
-            said = effect(one.effect)
+            said = effect(one)
             arrow = f"{wording.clean(one.old)} → {wording.clean(one.new)}"
             yield f"    {flip(one, names)}: {arrow}" + (f" ({said})" if said else "")
         yield from _more(topic.parts, "    ")
@@ -185,6 +194,8 @@ def _beyond(compared: Comparison) -> Iterator[str]:
 
 
 def _arrow(move: Move) -> str:
+    if move.state == "same" and move.new:
+        return f"{move.new.shown}, unchanged"
     return " → ".join(fact.shown if fact else wording.UNKNOWN for fact in (move.old, move.new))
 
 
@@ -239,8 +250,7 @@ def counts(group: Group) -> str:
     """One sentence on the numbers of a group that are not shown."""
     parts = [f"{wording.count(one.count)} {one.state}" for one in group.folded]
     parts += [f"{wording.count(group.same)} the same"] if group.same else []
-    others = "Of the others, " if group.moved else ""
-    return f"{others}{_listed(parts)}." if parts else ""
+    return f"{'The others: ' if group.moved else ''}{_listed(parts)}." if parts else ""
 
 
 def folded(one: Folded) -> str:
