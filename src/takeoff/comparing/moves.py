@@ -31,7 +31,7 @@ have no interval, and stand apart.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -226,7 +226,7 @@ def _estimate(fact: Fact, bundle: Bundle, same_data: Data) -> Estimate | None:
     repeats = _repeats(fact, bundle)
     df = repeats - 1 if repeats > 1 else KNOWN
     se = max(halves) / float(special.stdtrit(df, (1 + _level(fact, bundle)) / 2))
-    return Estimate(value, se * _widening(fact, bundle, same_data), df)
+    return _for_other_data(Estimate(value, se, df), fact, bundle, same_data)
 
 
 def _scale_of(fact: Fact) -> Callable[[float | None], float | None]:
@@ -237,7 +237,7 @@ def _scale_of(fact: Fact) -> Callable[[float | None], float | None]:
         return lambda r: -math.log1p(-r) if r is not None and r < 1 else None
     positive = (fact.value or 0) > 0 and (fact.low is None or fact.low >= 0)
     uncertain = fact.file.startswith(("fits/", "decisions")) and not fact.unit.startswith("errors")
-    if positive and uncertain:
+    if positive and uncertain and not fact.id.endswith("fit.floor"):  # which may be all but zero
         return lambda x: math.log(x) if x is not None and x > 0 else None
     return lambda x: x
 
@@ -249,39 +249,47 @@ def _level(fact: Fact, bundle: Bundle) -> float:
     return bundle.setting("study.level", 0.95)
 
 
-def _rows(fact: Fact, bundle: Bundle) -> list[Point]:
+def _points(fact: Fact, bundle: Bundle) -> list[Point]:
     """The points of the learning curves that a fact is about: at its m, or else the last ones."""
     names = fact.id.split(".")
-    return [points.get(names[-1], points[""]) for points in _points(bundle, names)]
-
-
-def _points(bundle: Bundle, names: list[str]) -> Iterator[dict[str, Point]]:
     learners = {learner for _, learner in bundle.points if learner in names}
-    for (dataset, learner), points in bundle.points.items():
-        if dataset in names and (learner in learners or not learners):
-            yield points
+    return [
+        points.get(names[-1], points[""])
+        for (dataset, learner), points in bundle.points.items()
+        if dataset in names and (learner in learners or not learners)
+    ]
 
 
 def _repeats(fact: Fact, bundle: Bundle) -> int:
     """The fewest repeats of the curves that a fact is about; 0 where that isn't known."""
-    counts = [point.repeats for point in _rows(fact, bundle)]
+    counts = [point.repeats for point in _points(fact, bundle)]
     return min(counts, default=0)
 
 
-def _widening(fact: Fact, bundle: Bundle, same_data: Data) -> float:
-    """How much wider an interval gets that is to hold for other pools and test sets, too."""
+def _for_other_data(known: Estimate, fact: Fact, bundle: Bundle, same_data: Data) -> Estimate:
+    """The estimate, if need be with an error that holds for other pools and test sets, too.
+
+    A fact about several curves gets the most that one of them needs.
+    """
     if all(same_data.get(name, True) for name in fact.id.split(".")):
-        return 1.0
-    return max((_spread(point, bundle) for point in _rows(fact, bundle)), default=1.0)
+        return known
+    spreads = (_spread(point, bundle) for point in _points(fact, bundle))
+    pools, tests = max(spreads, key=lambda both: math.hypot(*both), default=(1.0, 0.0))
+    if not math.isfinite(pools):
+        return replace(known, se=math.inf)
+    of_pools = replace(known, se=known.se * pools)
+    return of_pools.widened(known.se * tests)
 
 
-def _spread(point: Point, bundle: Bundle) -> float:
-    """The ratio of an error's standard error for other data and for these."""
+def _spread(point: Point, bundle: Bundle) -> tuple[float, float]:
+    """The standard errors of a mean error that come from the pool with the repeats, and from the
+    test set, in units of the one that the repeats show.
+    """
     if not point.se > 0:
-        return math.inf  # these repeats show no noise, which says nothing about other data
+        return math.inf, 0.0  # no noise between repeats says nothing about other data
     share = min(point.m / bundle.setting(f"{point.dataset}.n_pool", math.inf), MOST_SHARED)
-    variance = point.se**2 * (1 + point.repeats * share / (1 - share))
-    return math.sqrt(variance + _test_noise(point, bundle)) / point.se
+    pools = math.sqrt(1 + point.repeats * share / (1 - share))
+    return pools, math.sqrt(_test_noise(point, bundle)) / point.se
 
 
 def _test_noise(point: Point, bundle: Bundle) -> float:
