@@ -25,7 +25,7 @@ LEVERS = {
 }
 NOTES: dict[State, str] = {"within": "within", "apart": "apart", "beyond": "beyond"}
 SHOWN = 4  # of a kind, in the summary
-KINDS: dict[Kind, str] = {"datasets": "data sets", "learners": "learners"}
+KINDS: dict[Kind, str] = {"datasets": "data set", "learners": "learner"}
 STATES: dict[State, str] = {
     "same": "the same",
     "within": "moved within what intervals allow",
@@ -73,14 +73,12 @@ def notes(compared: Comparison) -> list[str]:
     found = []
     if compared.old.report.study != compared.new.report.study:
         pair = [wording.clean(side.report.study) for side in (compared.old, compared.new)]
-        found.append(
-            f"These are two studies, {pair[0]} and {pair[1]}: what they share is compared."
-        )
-    for kind, text in (("datasets", "data"), ("learners", "learners")):
-        for side, only in zip(("old", "new"), compared.only(kind), strict=True):  # type: ignore[arg-type]
+        found.append(f"Two studies, {pair[0]} and {pair[1]}: what they share is compared.")
+    for kind, noun in KINDS.items():
+        for side, only in zip(("old", "new"), compared.only(kind), strict=True):
             if only:
                 listed = _listed([names.name(name) for name in only])
-                found.append(f"Only the {side} report has the {text} {listed}.")
+                found.append(f"Only the {side} report has the {_plural(len(only), noun)} {listed}.")
     if compared.other_data:
         listed = _listed([names.name(name) for name in compared.other_data])
         found.append(
