@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from takeoff import wording
 from takeoff.errors import TakeoffError
-from takeoff.measures import Measure
+from takeoff.measures import POINTS, Measure
 from takeoff.metrics import Metric
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ class Fact(Record):
     @property
     def shown(self) -> str:
         """As the paper prints it, with its unit and its interval."""
-        text = wording.clean(f"{self.text}{wording.NO_BREAK}{self.suffix}")
-        text = text.strip(wording.NO_BREAK)
+        suffix = self.suffix.replace(POINTS, "points")
+        text = wording.clean(f"{self.text}{wording.NO_BREAK}{suffix}").strip(wording.NO_BREAK)
         return f"{text} ({wording.clean(self.interval)})" if self.interval else text
 
 

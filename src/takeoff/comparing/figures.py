@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy import special
@@ -17,7 +16,7 @@ from takeoff.comparing.comparison import Comparison
 from takeoff.comparing.moves import CLOSE, difference
 from takeoff.measures import axis_label
 from takeoff.paper import figures as paper
-from takeoff.paper.looks import INK, STYLE, Learners, looks
+from takeoff.paper.looks import INK, Learners, looks
 from takeoff.statistics.intervals import Estimate
 
 if TYPE_CHECKING:
@@ -38,13 +37,12 @@ def draw(compared: Comparison) -> Iterator[tuple[str, str, Figure]]:
              if (learners := _differing(compared, name))}  # fmt: skip
     if not moved:
         return
-    with mpl.rc_context(STYLE):
-        titles = {name: compared.new.datasets[name] for name in moved}
-        changes = "Change of every learner's error at the largest m that both reports have, in "
-        changes += "percent of the old error, with its interval. No bar: the error is the same."
-        yield "changes", changes, _changes(compared, titles)
-        for name, title in titles.items():
-            yield f"curves_{name}", _caption(compared, name, title), _overlay(compared, name)
+    titles = {name: compared.new.datasets[name] for name in moved}
+    changes = "Change of every learner\u2019s error at the largest m that both reports have, in "
+    changes += "percent of the old error, with its interval. No bar: the error is the same."
+    yield "changes", changes, _changes(compared, titles)
+    for name, title in titles.items():
+        yield f"curves_{name}", _caption(compared, name, title), _overlay(compared, name)
 
 
 def _caption(compared: Comparison, dataset: str, title: str) -> str:
@@ -91,10 +89,11 @@ def _same(old: Mapping[str, Point], new: Mapping[str, Point]) -> bool:
 # The change at the largest m
 
 
+@paper._styled
 def _changes(compared: Comparison, titles: Mapping[str, str]) -> Figure:
     """The change of the error in percent of the old one, with its interval."""
     learners = shared_learners(compared)
-    look, names = looks(learners), [learner["name"] for learner in learners]
+    look, names = looks(compared.new.learners), [learner["name"] for learner in learners]
     beyond = {move.id for move in compared.moves if move.state == "beyond"}
     height = paper._rows_height(len(names))
     figure, axes = paper._panels(titles, height=height, share_y=True, legend_rows=1)
@@ -143,13 +142,14 @@ def _change(compared: Comparison, dataset: str, learner: str) -> tuple[str, Any]
 # Old curves under new ones
 
 
+@paper._styled
 def _overlay(compared: Comparison, dataset: str) -> Figure:
     """Old curves (grey, dashed, open circles) under the new ones, a panel for each learner."""
     sides = {"old": compared.old.curves, "new": compared.new.curves}
     own = {side: rows[rows["dataset"] == dataset] for side, rows in sides.items()}
     labels = {one["name"]: one["label"] for one in _differing(compared, dataset)}
     figure, axes = paper._panels(labels, height=2.1, legend_rows=1)
-    look, measure = looks(shared_learners(compared)), compared.new.measures[dataset]
+    look, measure = looks(compared.new.learners), compared.new.measures[dataset]
     for name, ax in axes.items():
         old, new = (rows[rows["learner"] == name].sort_values("m") for rows in own.values())
         _old(ax, old)

@@ -20,7 +20,7 @@ from takeoff.comparing.names import Names
 from takeoff.errors import TakeoffError
 from takeoff.files import replacing
 from takeoff.paper import typeset
-from takeoff.paper.figures import save
+from takeoff.paper.figures import NARROW, save
 from takeoff.paper.looks import looks
 
 TEMPLATE = "compare.html.j2"
@@ -113,12 +113,12 @@ def _groups(compared: Comparison) -> Iterator[Group]:
         yield Group(title, moved, folded, sum(move.state == "same" for move in own))
 
 
-def _figures(compared: Comparison) -> Iterator[tuple[str, str, Markup]]:
-    """Id, caption, and SVG as part of the page."""
+def _figures(compared: Comparison) -> Iterator[tuple[str, str, Markup, bool]]:
+    """Id, caption, SVG as part of the page, and whether it is a single panel."""
     every_look = list(looks(compared.new.learners).values())
     with tempfile.TemporaryDirectory(prefix="takeoff-") as folder:
         for name, text, figure in figures.draw(compared):
             file = Path(folder) / "figure.svg"
             save(figure, file, name)
-            svg = file.read_text(encoding="utf-8")
-            yield name, text, Markup(typeset.inline_svg(name, svg, escape(text), every_look))
+            svg = typeset.inline_svg(name, file.read_text("utf-8"), escape(text), every_look)
+            yield name, text, Markup(svg), figure.get_figwidth() < NARROW

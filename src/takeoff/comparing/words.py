@@ -29,9 +29,9 @@ KINDS: dict[Kind, str] = {"datasets": "data set", "learners": "learner"}
 STATES: dict[State, str] = {
     "same": "the same",
     "within": "moved within what intervals allow",
-    "apart": "apart, where luck could still do it",
+    "apart": "apart (but luck could do it)",
     "beyond": "moved beyond what intervals allow",
-    "changed": "changed, and without an interval",
+    "changed": "changed (without an interval)",
     "appeared": "only in the new report",
     "vanished": "only in the old report",
 }
@@ -79,6 +79,13 @@ def notes(compared: Comparison) -> list[str]:
             if only:
                 listed = _listed([names.name(name) for name in only])
                 found.append(f"Only the {side} report has the {_plural(len(only), noun)} {listed}.")
+    ranges = _other_ranges(compared)
+    if ranges:
+        listed = _listed([names.name(name) for name in ranges])
+        found.append(
+            f"The largest m on {listed} is another one: numbers at the largest m, and what follows"
+            " from them, are compared all the same."
+        )
     if compared.other_data:
         listed = _listed([names.name(name) for name in compared.other_data])
         found.append(
@@ -89,6 +96,16 @@ def notes(compared: Comparison) -> list[str]:
         listed = _listed(compared.changes.unsaid)
         found.append(f"Not both reports tell their {listed}, so these could not be compared.")
     return found
+
+
+def _other_ranges(compared: Comparison) -> list[str]:
+    """Data sets whose largest m is not the same in both reports."""
+    sides = (compared.old, compared.new)
+    return [
+        name
+        for name in compared.changes.same_data
+        if len({side.setting(f"{name}.m_max", 0.0) for side in sides}) > 1
+    ]
 
 
 @dataclass(frozen=True)
@@ -233,7 +250,7 @@ def _listed(parts: Sequence[str]) -> str:
 
 def value(fact: Fact) -> str:
     """A number without its interval."""
-    return wording.clean(f"{fact.text}{wording.NO_BREAK}{fact.suffix}").strip(wording.NO_BREAK)
+    return fact.shown.removesuffix(f" ({wording.clean(fact.interval)})" if fact.interval else "")
 
 
 def distance(move: Move) -> str:
