@@ -26,7 +26,7 @@ from takeoff.commands.compare import FAILED_ON
 from takeoff.comparing import bundles, comparison, figures, page, words
 from takeoff.comparing.bundles import Bundle, Report
 from takeoff.comparing.comparison import Comparison
-from takeoff.comparing.moves import GROUPS, Move
+from takeoff.comparing.moves import GROUPS, Move, group_of
 from takeoff.comparing.names import Names
 from takeoff.errors import TakeoffError
 from takeoff.measures import Measure
@@ -291,6 +291,38 @@ def test_every_fact_has_a_group_that_the_page_knows() -> None:
     assert groups["claim.plateau.spam.svm_rbf"] == "claims"
     assert groups["spam.lever.labels"] == "decisions"
     assert groups["spam.n_pool"] == groups["study.level"] == "design"
+
+
+@pytest.mark.parametrize(
+    ("fact", "group"),
+    [
+        ({"id": "speed.spam.factor", "unit": "ratio"}, "costs"),
+        ({"id": "claim.iteration_speed.spam.mlp_large", "unit": "ratio"}, "costs"),
+        ({"id": "activations.relu.microseconds", "unit": "µs"}, "costs"),
+        ({"id": "network_sizes.step.money", "unit": "EUR"}, "costs"),
+        ({"id": "spam.mlp_large.label.price", "unit": "EUR"}, "costs"),
+        ({"id": "spam.mlp_large.label.cost", "unit": "count"}, "decisions"),
+        ({"id": "network_sizes.net_8.error", "unit": "share"}, "experiments"),
+    ],
+)
+def test_what_comes_from_times_is_a_cost(fact: Record, group: str) -> None:
+    """The labels that a step costs are none."""
+    file = {"decisions": "decisions/label_values.csv"}.get(group, "experiments/some.json")
+    assert group_of(bundles.Fact.model_validate(fact | {"source": {"file": file}})) == group
+
+
+def test_a_fact_of_no_data_set_is_about_all() -> None:
+    """It has the fewest repeats of all, and other data anywhere make it less sure."""
+
+    def with_floor(value: float, digest: str = "same") -> Record:
+        some = errors_of({"error_at_max": 0.1 + 0.001 * np.arange(5)}, digest)
+        ends = {"value": value, "low": value - 0.01, "high": value + 0.01, "unit": "share"}
+        return some | {"facts": [*some["facts"], {"id": "network_sizes.floor", **ends}]}
+
+    here = move(compared(with_floor(0.1), with_floor(0.13)), "network_sizes.floor")
+    elsewhere = move(compared(with_floor(0.1), with_floor(0.13, "another")), "network_sizes.floor")
+    assert here.z == pytest.approx(0.03 / (2**0.5 * 0.01 / stats.t.ppf(0.975, 4)))
+    assert elsewhere.z is not None and elsewhere.z < 0.5 * here.z
 
 
 # Verdicts

@@ -110,7 +110,7 @@ def moves(old: Bundle, new: Bundle, same_data: Data, level: float = LEVEL) -> li
 def group_of(fact: Fact) -> str:
     """The family that a fact belongs to."""
     file, name = fact.file, fact.id
-    if "second" in fact.unit or "seconds" in name or name.split(".")[-1].startswith("price"):
+    if _is_cost(fact):
         return "costs"
     if name.startswith("claim.") and not fact.unit.startswith("count"):
         return "claims"
@@ -124,6 +124,15 @@ def group_of(fact: Fact) -> str:
     if name.endswith(".error_at_max"):
         return "ends"
     return "curves" if ".error." in name and file.startswith("runs/") else "shapes"
+
+
+def _is_cost(fact: Fact) -> bool:
+    """Whether a number is a time, or comes from times: it is another one in every run."""
+    names = fact.id.split(".")
+    timed = "second" in fact.unit or fact.unit == "µs" or any("seconds" in name for name in names)
+    of_speed = names[0] == "speed" or "iteration_speed" in names
+    of_experiment = fact.file.startswith("experiments") and names[-1] == "cost"
+    return timed or of_speed or of_experiment or names[-1].startswith(("price", "money"))
 
 
 def _move(name: str, old: Bundle, new: Bundle, same_data: Data) -> Move:
@@ -250,13 +259,17 @@ def _level(fact: Fact, bundle: Bundle) -> float:
 
 
 def _points(fact: Fact, bundle: Bundle) -> list[Point]:
-    """The points of the learning curves that a fact is about: at its m, or else the last ones."""
+    """The points of the learning curves that a fact is about: at its m, or else the last ones.
+
+    A fact that names no data set, or no learner, is taken to be about all of them.
+    """
     names = fact.id.split(".")
+    datasets = {dataset for dataset, _ in bundle.points if dataset in names}
     learners = {learner for _, learner in bundle.points if learner in names}
     return [
         points.get(names[-1], points[""])
         for (dataset, learner), points in bundle.points.items()
-        if dataset in names and (learner in learners or not learners)
+        if (dataset in datasets or not datasets) and (learner in learners or not learners)
     ]
 
 
@@ -271,7 +284,8 @@ def _for_other_data(known: Estimate, fact: Fact, bundle: Bundle, same_data: Data
 
     A fact about several curves gets the most that one of them needs.
     """
-    if all(same_data.get(name, True) for name in fact.id.split(".")):
+    named = [name for name in fact.id.split(".") if name in same_data]
+    if all(same_data[name] for name in named or same_data):
         return known
     spreads = (_spread(point, bundle) for point in _points(fact, bundle))
     pools, tests = max(spreads, key=lambda both: math.hypot(*both), default=(1.0, 0.0))
