@@ -488,7 +488,12 @@ def test_what_is_no_report_is_refused_in_words(
         assert "bad.json" in error and said in error and "->" in error
 
 
-@pytest.mark.parametrize("table", [[], [{}], [{"dataset": "spam"}], [{"m": "many"}]])
+ODD = {"dataset": "spam", "learner": "mlp_small", "m": 0, "test_error": "little"}
+
+
+@pytest.mark.parametrize(
+    "table", [[], [{}], [{"dataset": "spam"}], [{"m": "many"}], [{"dataset": {}}], [ODD, ODD]]
+)
 def test_a_report_whose_curves_are_missing_is_still_compared(table: list[Record]) -> None:
     """Its numbers are there."""
     new = record()

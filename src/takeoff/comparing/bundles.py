@@ -176,11 +176,11 @@ class Bundle:
         """dataset, learner, m, test_error, low, high, and se, repeats: NaN where not known."""
         import pandas as pd
 
-        rows = pd.DataFrame(self.report.tables.get("curves", []))
-        rows = rows.reindex(columns=[*CURVE, "se", "repeats"])
+        named = [row for row in self.report.tables.get("curves", []) if _names_a_curve(row)]
+        rows = pd.DataFrame(named).reindex(columns=[*CURVE, "se", "repeats"])
         numbers = list(rows.columns[2:])
         rows[numbers] = rows[numbers].apply(pd.to_numeric, errors="coerce")
-        return rows.dropna(subset=["dataset", "learner", "m", "test_error"])
+        return rows[(rows["m"] > 0) & rows["test_error"].notna()]
 
     @property
     def datasets(self) -> dict[str, str]:
@@ -208,7 +208,7 @@ class Bundle:
 
     def _is_network(self, name: str) -> bool:
         rows = self.report.tables.get("last_doublings", [])
-        return ("network", name) in {(row.get("family"), row.get("learner")) for row in rows}
+        return any((row.get("family"), row.get("learner")) == ("network", name) for row in rows)
 
     def _size(self, name: str) -> float:
         """Mean number of parameters; of networks that were given, the place in the list."""
@@ -329,6 +329,10 @@ def _git_show(name: str, where: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(["git", "show", name], capture_output=True, check=False)
     except OSError as error:
         raise _foreign(where, f"is missing, and git can't be run: {error.strerror}") from error
+
+
+def _names_a_curve(row: Mapping[str, Any]) -> bool:
+    return all(isinstance(row.get(key), str) for key in ("dataset", "learner"))
 
 
 def _used(report: Report, kind: str) -> list[str]:
