@@ -249,6 +249,17 @@ def test_old_reports_are_of_other_data_if_their_seed_or_sizes_differ() -> None:
     assert compared(old, changed("spam.n_pool", old, value=1.0)).other_data == ["spam"]
 
 
+def test_another_seed_may_be_another_world() -> None:
+    """Of data that are generated; the reader is told."""
+    new = changed("study.seed", text="1")
+    new["data"]["spam"]["digest"] = new["data"]["fashion_mnist"]["digest"] = "f" * 64
+    said = " ".join(words.notes(compared(record(), new)))
+    assert "The examples of Fashion-MNIST and Spam are not the same" in said
+    assert "With another seed, Spam may be drawn from another world" in said
+    new = changed("study.seed", new, text="2026")
+    assert "another world" not in " ".join(words.notes(compared(record(), new)))
+
+
 def test_one_interval_is_looked_at() -> None:
     """A number that lies outside of the only interval has left it."""
     fact = "spam.mlp_large.error_at_max"

@@ -121,6 +121,7 @@ class Data(Record):
     n_pool: int | None = None
     n_test: int | None = None
     floor: float | None = None
+    generated: bool = False
     test_se: dict[str, float] = Field(default_factory=dict)
 
 

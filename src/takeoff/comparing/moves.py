@@ -15,7 +15,8 @@ move noise. Numbers that are equal to the last digits are "same" and not tested.
 Where the data of a data set are others (another seed of a generator, another table), intervals over
 repeats are too narrow for the comparison: they speak of one pool and one test set. They are widened
 by the ratio of the standard errors of the curve's error for other pools and test sets (Nadeau and
-Bengio 2003; see `takeoff.statistics.measured`) and for these.
+Bengio 2003; see `takeoff.statistics.measured`) and for these. That holds for other examples of the
+same kind; a generator may draw another world from another seed, whose numbers differ indeed.
 
 Many numbers. The p-values of all tested numbers are adjusted together (Benjamini and Hochberg
 1995). So where nothing but luck differs, any number at all is named as moved with a probability of

@@ -90,12 +90,27 @@ def notes(compared: Comparison) -> list[str]:
         listed = _listed([names.name(name) for name in compared.other_data])
         found.append(
             f"The examples of {listed} are not the same, or not known to be: intervals there were"
-            " widened to hold for other pools and test sets, too."
+            " widened to hold for other pools and test sets of the same kind, too."
+        )
+    if _other_worlds(compared):
+        listed = _listed([names.name(name) for name in _other_worlds(compared)])
+        found.append(
+            f"With another seed, {listed} may be drawn from another world, easier or harder:"
+            " numbers can move for that alone."
         )
     if compared.changes.unsaid:
         listed = _listed(compared.changes.unsaid)
         found.append(f"Not both reports tell their {listed}, so these could not be compared.")
     return found
+
+
+def _other_worlds(compared: Comparison) -> list[str]:
+    """Generated data sets, where the seed is another one."""
+    sides = (compared.old, compared.new)
+    seeds = {side.facts["study.seed"].text for side in sides if "study.seed" in side.facts}
+    data = compared.new.report.data or {}
+    known = [name for name in compared.other_data if name in data and data[name].generated]
+    return known if len(seeds) > 1 else []
 
 
 def _other_ranges(compared: Comparison) -> list[str]:
