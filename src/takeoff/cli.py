@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from takeoff.commands import experiments, plan, project, rules, store, tables
+from takeoff.commands import compare, experiments, plan, project, rules, store, tables
 from takeoff.errors import PreemptedError, TakeoffError
 
 TERMINATED = 128 + 15  # as a shell says of a process that SIGTERM ended
@@ -41,6 +41,6 @@ def _parser() -> argparse.ArgumentParser:
         description="Would more labelled data or a bigger network help, by how much, until when?",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (project, rules, experiments, tables, store, plan):
+    for group in (project, rules, experiments, tables, compare, store, plan):
         group.add(commands)
     return parser

@@ -76,6 +76,19 @@ def full_settings(study: Study, dataset: str, learner: str) -> dict[str, Any]:
     return settings | {"code": code, "versions": versions(*libraries)}
 
 
+def code_behind(study: Study) -> dict[str, dict[str, str]]:
+    """Fingerprints of the code that prepares each data set and trains each learner, by name."""
+    if study.given:
+        return {}
+    learners = {name: study.learners[name].kind for name in study.use.learners}
+    return {
+        "datasets": {name: fingerprint(study.data_module(name)) for name in study.use.datasets},
+        "learners": {
+            name: fingerprint(f"takeoff.learners.{kind}") for name, kind in learners.items()
+        },
+    }
+
+
 def demands(study: Study, results: Path = RESULTS) -> Iterator[Demand]:
     """Every curve that the study trains, in the paper's order, then those of its experiments.
 

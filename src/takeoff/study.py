@@ -545,6 +545,7 @@ class Study(Section):
         found = self.model_dump(mode="json")
         if self.given is None:
             return found
+        found["runs"]["table"] = Path(found["runs"]["table"]).name  # where it lies isn't told
         most = {one["dataset"]: 1 for one in self.given.design}
         for one in self.given.design:
             most[one["dataset"]] = max(most[one["dataset"]], one["repeats"])

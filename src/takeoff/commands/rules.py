@@ -219,6 +219,7 @@ def render_report(chosen: argparse.Namespace) -> None:
             name: experiments.read(folder / f"experiments/{name}.json")
             for name in chosen.settings["experiments"]
         },
+        code=chosen.settings["code"],
     )
     out = folder / "report"
     paper.render(results, folder / "figures", chosen.reports, out, chosen.workflow)

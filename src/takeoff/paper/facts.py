@@ -53,6 +53,7 @@ class Results:
         last_doublings, differences, agreement, claims: `claims.check`.
         options: `options.weigh`; None leaves their section out.
         experiments: By name, what they found.
+        code: Of "datasets" and "learners", by name: the fingerprint of the code behind each.
     """
 
     study: Mapping[str, Any]
@@ -68,6 +69,7 @@ class Results:
     claims: Mapping[str, Any]
     options: Options | None = None
     experiments: Mapping[str, Findings] = field(default_factory=dict)
+    code: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def datasets(self) -> list[str]:

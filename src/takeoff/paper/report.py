@@ -6,6 +6,7 @@ shows them.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import takeoff
 from takeoff import wording
 from takeoff.errors import TakeoffError
+from takeoff.files import canonical_json
 from takeoff.paper import bundle, facts, prose, typeset, views
 from takeoff.paper.facts import Facts, Results
 from takeoff.paper.looks import looks
@@ -32,6 +34,9 @@ TABLES = (
     *("last_doublings", "differences", "agreement"),
 )
 TYPST_FILES = ("style.typ", "references.bib")
+SCHEMA = 1  # of report.json; a number up where `takeoff compare` could no longer read it
+OF_THE_SHEET = ("title", "digest", "metric", "unit", "n_pool", "n_test", "floor", "generated")
+OPEN = {"m", "repeats", "pool", "test", "path", "test_path", "task", "metric", "unit"}
 
 
 def render(
@@ -78,15 +83,56 @@ def report_record(results: Results, numbers: Facts) -> dict[str, Any]:
     """What report.json holds: facts, claims and tables, for programs that compare papers."""
     options = results.options
     return {
+        "schema": SCHEMA,
         "study": results.study["study"],
         "title": results.study["title"],
         "version": takeoff.__version__,
+        "versions": facts.versions(results.runs),
+        "config": _config(results.study),
+        "code": {part: dict(prints) for part, prints in results.code.items()},
+        "data": {name: _data(results, name) for name in results.datasets},
         "facts": numbers.records(),
         "claims": [dict(claim) for claim in results.claims_in_use],
         "options": dict(options.verdicts) if options else None,
         "experiments": {name: dict(found.decided) for name, found in results.experiments.items()},
         "tables": {name: _records(table) for name, table in _tables(results).items()},
     }
+
+
+def _config(study: Mapping[str, Any]) -> dict[str, Any]:
+    """The study's config, without the definitions that it doesn't use."""
+    use = study["use"]
+    return dict(study) | {
+        "datasets": {name: _settings(study["datasets"][name]) for name in use["datasets"]},
+        "learners": {name: study["learners"][name] for name in use["learners"]},
+    }
+
+
+def _settings(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a data set. How a table of one's own is read may tell what is in it: a hash is
+    enough to see that it has changed.
+    """
+    if dataset.get("path") is None:
+        return {key: value for key, value in dataset.items() if key in OPEN and value is not None}
+    kept, closed = ({k: v for k, v in dataset.items() if (k in OPEN) is is_open}
+                    for is_open in (True, False))  # fmt: skip
+    return kept | {"reading": hashlib.sha256(canonical_json(closed).encode()).hexdigest()[:16]}
+
+
+def _data(results: Results, name: str) -> dict[str, Any]:
+    """What tells one data set from another, and the noise of its test set.
+
+    `test_se` is, by learner, the standard error of one test error at the largest m that comes from
+    which examples it was tested on, in its unit (mean of the repeats).
+    """
+    sheet, runs = results.sheets[name], results.runs
+    found = {key: sheet[key] for key in OF_THE_SHEET if key in sheet}
+    if "test_se" not in runs:
+        return found
+    own = runs[runs["dataset"] == name]
+    at_max = own[own["m"] == own.groupby("learner")["m"].transform("max")]
+    noise = at_max.groupby("learner")["test_se"].mean().dropna()
+    return found | {"test_se": {str(learner): float(se) for learner, se in noise.items()}}
 
 
 def _tables(results: Results) -> dict[str, pd.DataFrame]:

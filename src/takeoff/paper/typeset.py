@@ -143,7 +143,7 @@ def page(
         contents=body.contents,
         content=Markup(SLOT.sub(filled, body.content)),
         style=Markup(body.style + (reports / "page.css").read_text(encoding="utf-8")),
-        dark_colours=Markup(_dark_colours(looks)),
+        dark_colours=Markup(dark_colours(looks)),
         script=Markup((reports / "page.js").read_text(encoding="utf-8")),
     )
 
@@ -189,5 +189,6 @@ def _named(looks: Iterable[Look]) -> list[tuple[str, Look]]:
     return [(f"--series-{i}", look) for i, look in enumerate(looks)]
 
 
-def _dark_colours(looks: Iterable[Look]) -> str:
+def dark_colours(looks: Iterable[Look]) -> str:
+    """The colours that `inline_svg` has named, for dark pages."""
     return "".join(f"{name}:{look.dark};" for name, look in _named(looks))
