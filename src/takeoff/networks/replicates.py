@@ -123,11 +123,20 @@ def differentiate(
     above = slope(units.pop())
     for layer in reversed(range(0, len(layers), 2)):
         below = units.pop()
-        gradients[layer].copy_(torch.bmm(above, below.mT))
-        gradients[layer + 1].copy_(above.sum(dim=2, keepdim=True))
+        _product(above, below.mT, gradients[layer])
+        torch.sum(above, dim=2, keepdim=True, out=gradients[layer + 1])
         if layer:
-            # A unit after the ReLU is positive or zero: its sign is the derivative of the ReLU.
-            above = torch.bmm(layers[layer].mT, above).mul_(below.sign_())
+            above = torch.bmm(layers[layer].mT, above)
+            # The derivative of the ReLU: what came out as zero lets nothing pass.
+            torch.ops.aten.threshold_backward.grad_input(above, below, 0, grad_input=above)
+
+
+def _product(first: torch.Tensor, second: torch.Tensor, out: torch.Tensor) -> None:
+    """Write a batch of matrix products; automatic precision passes over those with `out`."""
+    if torch.is_autocast_enabled(out.device.type):
+        out.copy_(torch.bmm(first, second))
+    else:
+        torch.bmm(first, second, out=out)
 
 
 def _units(layers: Sequence[torch.Tensor], x: torch.Tensor) -> Iterator[torch.Tensor]:
