@@ -39,8 +39,10 @@ from takeoff.section import Count, Fraction, Grid, Name, Positive, Section, Text
 
 CLAIMS = ("plateau", "bigger_is_better", "keeps_improving", "unclear_when_small")
 SIZES = "network_sizes"
+FEATURES = "features"
 ALL_CLAIMS = (*CLAIMS, *(claim for claim in EXPERIMENT_OF if claim not in CLAIMS))
 
+HAND = "_hand"  # ends the names of learners on hand-made features
 ALWAYS = {"m", "repeats", "pool", "test"}  # what a data set of either kind has
 
 
@@ -564,10 +566,33 @@ class Study(Section):
 
     @property
     def own_curves(self) -> list[tuple[str, str]]:
-        """The curves (data set, network) that experiments train beside those of the study."""
-        if self.runs or SIZES not in self.experiments_in_use:
+        """The curves (data set, learner) that experiments train beside those of the study."""
+        if self.runs:
             return []
-        return [(self.experiment_dataset(SIZES) or "", name) for name in self.size_networks]
+        return [
+            (curve["dataset"], curve["learner"])
+            for name in self.experiments_in_use
+            for curve in self.own_design(name)
+        ]
+
+    @property
+    def hand_made_learners(self) -> dict[str, LearnerSettings]:
+        """The learners that `features` trains on hand-made features, by name: svm_rbf_hand."""
+        return {
+            f"{name}{HAND}": self.learners[name].model_copy(
+                update={
+                    "features": "hand_made",
+                    "label": f"{self.learners[name].label}, hand-made features",
+                }
+            )
+            for name in self.experiments.features.learners
+            if name in self.use.learners and self.learners[name].features == "raw"
+        }
+
+    @property
+    def _hand_made_curves(self) -> list[tuple[str, str]]:
+        datasets = [d for d in self.use.datasets if d in self.experiments.features.datasets]
+        return [(dataset, learner) for dataset in datasets for learner in self.hand_made_learners]
 
     @property
     def size_m(self) -> list[int]:
@@ -608,14 +633,16 @@ class Study(Section):
         return self.datasets[self.experiment_dataset(SIZES) or ""]
 
     def learner(self, name: str) -> LearnerSettings:
-        """The definition of a learner, or of a network of an experiment."""
-        return self.learners[name] if name in self.learners else self.size_networks[name]
+        """The definition of a learner, or of one of an experiment."""
+        if name in self.learners:
+            return self.learners[name]
+        return self.hand_made_learners.get(name) or self.size_networks[name]
 
     def sizes(self, dataset: str, learner: str) -> list[int]:
         """The amounts m that `learner` is trained on, up to its cap."""
-        if learner not in self.learners:
+        if learner not in self.learners and learner not in self.hand_made_learners:
             return self.size_m
-        cap = self.learners[learner].m_max.get(dataset)
+        cap = self.learner(learner).m_max.get(dataset)
         return [m for m in self.datasets[dataset].m if cap is None or m <= cap]
 
     def data_settings(self, dataset: str) -> dict[str, Any]:
@@ -662,7 +689,12 @@ class Study(Section):
 
     def own_design(self, name: str) -> list[dict[str, Any]]:
         """The same for the curves that an experiment trains beside those of the study."""
-        return [self._cells(*curve) for curve in self.own_curves] if name == SIZES else []
+        if name == FEATURES:
+            return [self._cells(*curve) for curve in self._hand_made_curves]
+        if name != SIZES:
+            return []
+        dataset = self.experiment_dataset(SIZES) or ""
+        return [self._cells(dataset, network) for network in self.size_networks]
 
     def _cells(self, dataset: str, learner: str) -> dict[str, Any]:
         return {
@@ -673,7 +705,7 @@ class Study(Section):
         }
 
     def _repeats(self, dataset: str, learner: str) -> int:
-        known = learner in self.learners
+        known = learner in self.learners or learner in self.hand_made_learners
         return self.datasets[dataset].repeats if known else self.size_repeats
 
     @property
@@ -682,7 +714,11 @@ class Study(Section):
         if self.given:
             return []
         named = [EXPERIMENT_OF[claim] for claim in self.use.claims if claim in EXPERIMENT_OF]
-        there = {SIZES: self._has_sizes, "speed": bool(self.networks)}
+        there = {
+            SIZES: self._has_sizes,
+            FEATURES: bool(self._hand_made_curves),
+            "speed": bool(self.networks),
+        }
         return [name for name in named if there.get(name, True)]
 
     @property
@@ -736,7 +772,19 @@ class Study(Section):
             "claims": self.claims.model_dump(),
             "costs": self.costs.model_dump(),
             **(self._size_settings() if name == SIZES else {}),
+            **(self._feature_settings() if name == FEATURES else {}),
             **(self._what_runs_do() if name == "speed" else {}),
+        }
+
+    def _feature_settings(self) -> dict[str, Any]:
+        """The learners on both kinds of features."""
+        hand_made = [
+            {"name": name, "label": learner.label, "rank": 0, "family": family(learner)}
+            for name, learner in self.hand_made_learners.items()
+        ]
+        return {
+            "learners": [*self.ladder(), *hand_made],
+            "feature_pairs": [(name.removesuffix(HAND), name) for name in self.hand_made_learners],
         }
 
     def _size_settings(self) -> dict[str, Any]:
@@ -816,11 +864,16 @@ class Study(Section):
             {
                 "name": name,
                 "label": self.learners[name].label,
-                "family": "network" if name in ranks else "traditional",
+                "family": family(self.learners[name]),
                 "rank": ranks.get(name, 0),
             }
             for name in self.use.learners
         ]
+
+
+def family(learner: LearnerSettings) -> str:
+    """What the claims tell apart."""
+    return "network" if learner.is_network else "traditional"
 
 
 def weights(network: Mlp) -> int:

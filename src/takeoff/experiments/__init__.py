@@ -32,12 +32,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EXPERIMENT_OF: dict[str, str] = {  # claim -> experiment
+    "features_matter_when_small": "features",
     "two_levers": "network_sizes",
     "relu_is_faster": "activations",
     "iteration_speed": "speed",
 }
 MEASURED = frozenset({"activations", "speed"})  # those that measure something by themselves
 FIGURES: dict[str, tuple[str, ...]] = {  # experiment -> figures
+    "features": ("features_errors", "features_worth"),
     "network_sizes": ("size_errors", "size_gains", "size_budgets"),
     "activations": (
         *("activations_slopes", "activations_loss"),

@@ -124,9 +124,19 @@ class Speed(Section):
     ] = 0.05
 
 
+class Features(Section):
+    """Learners of the study that are trained on hand-made features, too."""
+
+    datasets: list[Name] = Field(
+        default=[], description="that have hand-made features; those in use are taken"
+    )
+    learners: list[Name] = Field(default=[], description="those in use are taken")
+
+
 class Experiments(Section):
     """What the experiments of the study's claims are about."""
 
+    features: Features = Features()
     network_sizes: NetworkSizes = NetworkSizes()
     activations: Activations = Activations()
     speed: Speed = Speed()
