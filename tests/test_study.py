@@ -302,3 +302,21 @@ def test_a_grid_needs_three_m_and_names_of_its_own() -> None:
     learner = lecture()["learners"]["mlp_small"]
     message = refused({"learners": {"mlp_1": learner}})
     assert "learners.mlp_1 has the name of a network of network_sizes" in message
+
+
+def test_learners_on_hand_made_features_are_twins_of_those_in_use() -> None:
+    """Same grid, m and repeats; trained on the data sets that are named and in use."""
+    study = load_study(lecture(), [LECTURE])
+    raw, hand = (study.curve_settings("spam", name) for name in ("svm_rbf", "svm_rbf_hand"))
+    assert hand["fit"] == raw["fit"] | {"features": "hand_made"}
+    assert (hand["m"], hand["repeats"]) == (raw["m"], raw["repeats"])
+    trained = {dataset for dataset, name in study.own_curves if name == "svm_rbf_hand"}
+    assert trained == {"spam", "ad_click", "car_position"}
+    names = [one["name"] for one in study.experiment_settings("features")["learners"]]
+    assert names[-1] == "mlp_medium_hand" and "mlp_medium_hand" not in study.use.learners
+
+
+def test_without_a_data_set_that_has_them_there_is_no_experiment_on_features() -> None:
+    """A study of Fashion-MNIST alone trains nothing on hand-made features."""
+    study = load_study(laid_over(lecture(), {"use": {"datasets": ["fashion_mnist"]}}), [LECTURE])
+    assert "features" not in study.experiments_in_use

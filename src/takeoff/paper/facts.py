@@ -34,6 +34,7 @@ MEANS = {  # of a `forecasts.Score`, and where they come from in the table
     "last_value_error": "|last_value - measured|",
     "width": "high - low",
 }
+KINDS = {"slopes": "steepness", "log2 ratio": "shrinking"}  # in units: ends the ids of such parts
 VERDICTS = ("supported", "refuted", "undecided")
 
 
@@ -245,6 +246,11 @@ def _gap(
     near = (lambda gap: gap) if measure.is_share else None
     found = _fact(fact_id, value, measure.write_gap, unit, source, ends, near)
     return replace(found, suffix=measure.gap_suffix)
+
+
+def in_points(gap: Fact, measure: Measure) -> Fact:
+    """A difference of errors that a sentence speaks of: of shares, with its unit."""
+    return replace(gap, suffix="points") if measure.is_share else gap
 
 
 def _reduction(fact_id: str, value: float, source: tuple[str, str], ends: tuple[Any, Any]) -> Fact:
@@ -595,8 +601,8 @@ def _claims(results: Results) -> Iterator[Fact]:
 
 def part_id(claim: str, part: Mapping[str, Any]) -> str:
     """The id of the effect of one part of a claim."""
-    slopes = "steepness" if is_steepness(part) else None
-    names = [claim, part["dataset"], part["subject"], part["versus"], slopes]
+    kind = next((name for mark, name in KINDS.items() if mark in part["unit"]), None)
+    names = [claim, part["dataset"], part["subject"], part["versus"], kind]
     return "claim." + ".".join(name for name in names if name)
 
 
@@ -624,8 +630,7 @@ def _part(name: str, part: Mapping[str, Any], measure: Measure, file: str) -> It
     if "relative" in part["unit"]:
         yield _reduction(name, value, source, ends)
     elif is_difference(part):
-        gap = _gap(name, value, measure, source, ends)
-        yield replace(gap, suffix="points") if measure.is_share else gap
+        yield in_points(_gap(name, value, measure, source, ends), measure)
     else:
         decimals = _slope_decimals(ends) if is_steepness(part) else 2
         yield _decimal(name, value, part["unit"], source, ends, decimals)

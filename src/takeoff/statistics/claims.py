@@ -434,7 +434,7 @@ def unclear_when_small(data: DataSetCurves, settings: ClaimSettings) -> Iterator
                 for some in (all_m[:count], all_m[-count:])
             )
             estimate = _off_by(large_ones - small_ones, estimate)
-        yield _measured(part, estimate, settings.level)
+        yield measured_part(part, estimate, settings.level)
 
 
 CLAIMS: dict[str, Callable[[DataSetCurves, ClaimSettings], Iterator[Part]]] = {
@@ -462,7 +462,7 @@ def _reduction_part(
     on_log2 = replace(part, threshold=slope_of(settings.margin))
     noise = slope_noise(data.curves[learner.name], moved, settings.tests_of(data.name))
     slope = mean_of(moved.slopes).widened(noise)
-    measured = _measured(on_log2, slope, settings.level, claimed)
+    measured = measured_part(on_log2, slope, settings.level, claimed)
     names = ("effect", "low", "high")
     ends: dict[str, Any] = {n: relative_reduction(getattr(measured, n)) for n in names}
     return replace(measured, threshold=settings.margin, **ends)
@@ -493,7 +493,7 @@ def _difference_part(
     if tests is not None:
         variance = binomial_variance(_rates(errors.mean(axis=1)), tests).sum()
         difference = difference.widened(math.sqrt(variance))
-    return _measured(replace(part, m=m), difference, settings.level)
+    return measured_part(replace(part, m=m), difference, settings.level)
 
 
 def _steeper_part(
@@ -511,7 +511,7 @@ def _steeper_part(
     tests = settings.tests_of(data.name)
     noise = [slope_noise(c, d, tests) for c, d in zip(curves, (large, small), strict=True)]
     difference = mean_of(large.slopes - small.slopes).widened(math.hypot(*noise))
-    return _measured(part, difference, settings.level)
+    return measured_part(part, difference, settings.level)
 
 
 def _agreements(data: DataSetCurves) -> tuple[dict[int, Floats], int]:
@@ -563,7 +563,7 @@ def _off_by(elsewhere: Floats, here: Estimate) -> Estimate:
 # The decisions
 
 
-def _measured(
+def measured_part(
     part: Part, estimate: Estimate, level: float, claimed: Literal["above", "below"] = "above"
 ) -> Part:
     """The part with its effect, interval and one-sided p-values."""
