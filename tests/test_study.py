@@ -298,7 +298,8 @@ def test_a_grid_that_cannot_be_is_refused(asked: dict[str, Any], says: str) -> N
 def test_a_grid_needs_three_m_and_names_of_its_own() -> None:
     """With fewer there is none; a name that a learner has is refused."""
     few = load_study(laid_over(lecture(), {"datasets": {"spam": {"m": [500, 1000]}}}))
-    assert "network_sizes" not in few.experiments_in_use and few.own_curves == []
+    assert "network_sizes" not in few.experiments_in_use
+    assert all(learner.endswith("_hand") for _, learner in few.own_curves)
     learner = lecture()["learners"]["mlp_small"]
     message = refused({"learners": {"mlp_1": learner}})
     assert "learners.mlp_1 has the name of a network of network_sizes" in message
