@@ -48,6 +48,7 @@ Data = Mapping[str, bool]  # data set -> whether both reports are about the same
 LEVEL = 0.95
 CLOSE = 1e-9  # relative: what differs by less is equal
 NOTHING = 1e-12  # absolute: rounding
+MOST_MORE = 3  # times the degrees of freedom, where part of the noise is known
 MOST_SHARED = 0.95  # of a pool: the variance for other pools has no end where all of it is used
 
 GROUPS = {  # in the order of the page
@@ -283,7 +284,9 @@ def _repeats(fact: Fact, bundle: Bundle) -> int:
 def _for_other_data(known: Estimate, fact: Fact, bundle: Bundle, same_data: Data) -> Estimate:
     """The estimate, if need be with an error that holds for other pools and test sets, too.
 
-    A fact about several curves gets the most that one of them needs.
+    A fact about several curves gets the most that one of them needs. Of an error, the part that
+    comes from the test set is known: there are more degrees of freedom. But it is known how large a
+    part only as well as the rest is, so that they are limited.
     """
     named = [name for name in fact.id.split(".") if name in same_data]
     if all(same_data[name] for name in named or same_data):
@@ -292,8 +295,10 @@ def _for_other_data(known: Estimate, fact: Fact, bundle: Bundle, same_data: Data
     pools, tests = max(spreads, key=lambda both: math.hypot(*both), default=(1.0, 0.0))
     if not math.isfinite(pools):
         return replace(known, se=math.inf)
-    of_pools = replace(known, se=known.se * pools)
-    return of_pools.widened(known.se * tests)
+    if ".error" not in fact.id or not fact.file.startswith("runs/"):
+        return replace(known, se=known.se * math.hypot(pools, tests))
+    widened = replace(known, se=known.se * pools).widened(known.se * tests)
+    return replace(widened, df=min(widened.df, MOST_MORE * known.df))
 
 
 def _spread(point: Point, bundle: Bundle) -> tuple[float, float]:
