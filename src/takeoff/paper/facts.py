@@ -10,7 +10,7 @@ import difflib
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,7 +20,7 @@ import pandas as pd
 from takeoff import wording
 from takeoff.errors import TakeoffError
 from takeoff.measures import Measure, of_all
-from takeoff.paper import experiments
+from takeoff.paper import experiments, origins
 from takeoff.statistics import claims, far, floors
 from takeoff.statistics.forecasts import AHEAD, score
 
@@ -116,6 +116,8 @@ class Fact:
         interval: How the paper prints the interval, or None.
         source: `file` (below results/<study>/) and `select`: the rows and column behind it.
         suffix: The unit that follows it in a sentence, such as "nats"; or "".
+        by: Path, line and name of the code that wrote it.
+        origin: Its place among the paper's origins, see `takeoff.paper.origins`.
     """
 
     id: str
@@ -127,6 +129,8 @@ class Fact:
     interval: str | None
     source: dict[str, str]
     suffix: str = ""
+    by: str = ""
+    origin: int | None = None
 
 
 class Facts:
@@ -148,9 +152,13 @@ class Facts:
     def __contains__(self, fact_id: str) -> bool:
         return fact_id in self._facts
 
+    def __iter__(self) -> Iterator[Fact]:
+        """Ordered by id."""
+        return (self._facts[fact_id] for fact_id in sorted(self._facts))
+
     def records(self) -> list[dict[str, Any]]:
-        """All facts as JSON-able records, ordered by id."""
-        return [asdict(self._facts[fact_id]) for fact_id in sorted(self._facts)]
+        """All facts as JSON-able records, ordered by id; `by` is told by their origins."""
+        return [{key: value for key, value in vars(fact).items() if key != "by"} for fact in self]
 
     def _missing(self, fact_id: str) -> TakeoffError:
         near = difflib.get_close_matches(fact_id, self._facts, n=1)
@@ -169,7 +177,13 @@ def build(results: Results) -> Facts:
     from takeoff.paper import option_facts  # it writes facts, so it imports this module
 
     groups = (*about, *measured, *ahead, _claims, option_facts.build, _experiments)
-    return Facts(fact for group in groups for fact in group(results))
+    return Facts(fact for group in groups for fact in _signed(group(results)))
+
+
+def _signed(facts: Iterator[Fact]) -> Iterator[Fact]:
+    """The facts, each with the line that wrote it."""
+    for fact in facts:
+        yield replace(fact, by=origins.written_by(facts))
 
 
 def _experiments(results: Results) -> Iterator[Fact]:
