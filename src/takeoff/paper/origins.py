@@ -214,11 +214,7 @@ class _Places(dict[Any, int]):
 
 
 def trace(facts: Facts, results: Results, where: Where) -> tuple[Facts, Origins]:
-    """The origins of all facts, and the facts with their places among them.
-
-    Raises:
-        ValueError: A fact is read from a file that no rule is known to make.
-    """
+    """The origins of all facts, and the facts with their places among them."""
     found, cells = Origins(where, f"results/{results.study['study']}"), _cells(results)
     drawn = {name: f"figures/{name}.svg" for name in _drawn(results, where)}
     found.figures = drawn
@@ -278,14 +274,10 @@ def _add(found: Origins, file: str, results: Results) -> None:
 def _made(file: str, results: Results) -> tuple[str, list[str], list[str]]:
     """The rule that makes a file, the functions behind it, and what it reads.
 
-    Raises:
-        ValueError: No rule is known to make it.
+    Of what no rule makes, such as a benchmark's findings, nothing more than its name is known.
     """
     folder, _, rest = file.partition("/")
-    made = MAKERS.get(folder)
-    if made is None:
-        raise ValueError(f"no rule is known to make {file}, which a fact is read from")
-    return made(rest, results)
+    return MAKERS[folder](rest, results) if folder in MAKERS else ("", [], [])
 
 
 Made = tuple[str, list[str], list[str]]
@@ -356,7 +348,6 @@ MAKERS: dict[str, Callable[[str, Results], Made]] = {
     "experiments": _experiments,
     "figures": _figures,
     CONFIG: lambda rest, results: ("", ["takeoff.study.load_study"], []),
-    CODE: lambda rest, results: ("", [], []),
 }
 
 
@@ -365,7 +356,7 @@ def _digest(file: str, results: Results, where: Where) -> str:
     folder, _, rest = file.partition("/")
     if folder == CONFIG:
         return hashlib.sha256(canonical_json(results.study).encode()).hexdigest()
-    if where.results is None or folder == CODE:
+    if where.results is None or folder not in MAKERS:
         return ""
     if rest and "." in rest:
         return sha256(where.results / file)
@@ -395,7 +386,7 @@ def _origin(fact: Fact, where: Where, tables: Iterable[str]) -> Origin:
         return Origin(f"{CONFIG}/{where.config_of(select)}", fact.by)
     if file == CODE:
         return Origin(f"{CODE}/{code_line(select)}", fact.by)
-    if folder == "data" or rest.partition(".")[0] in MEASURED:
+    if folder not in MAKERS or folder == "data" or rest.partition(".")[0] in MEASURED:
         return Origin(file, fact.by)
     return Origin(file, fact.by, named(f"{fact.id} {file} {select}", tables))
 
