@@ -44,6 +44,7 @@ def prepare_dataset(chosen: argparse.Namespace) -> None:
     """Download or generate one data set."""
     from takeoff import datasets
     from takeoff.files import write_json
+    from takeoff.machine import machine
 
     settings = chosen.settings
     data = datasets.prepare(
@@ -56,7 +57,7 @@ def prepare_dataset(chosen: argparse.Namespace) -> None:
         paths=own_files().get(settings["name"]),
     )
     data.save(chosen.data)
-    write_json(chosen.sheet, data.sheet())
+    write_json(chosen.sheet, data.sheet() | {"machine": machine()})
 
 
 def read_table(chosen: argparse.Namespace) -> None:

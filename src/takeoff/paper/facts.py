@@ -171,7 +171,7 @@ class Facts:
 
 def build(results: Results) -> Facts:
     """All facts about a study's results."""
-    about = (_study, _data_sets, _best_possible, _learners)
+    about = (_study, _machines, _data_sets, _best_possible, _learners)
     measured = (_chosen, _errors, _above_floor, _fits, _reductions, _agreement, _differences)
     ahead = (_forecasts, _far, _held_out)
     from takeoff.paper import option_facts  # it writes facts, so it imports this module
@@ -322,6 +322,28 @@ def _study(results: Results) -> Iterator[Fact]:
     yield from _settings("training", study["training"])
     for package, version in sorted(versions(runs).items()):
         yield _text(f"version.{package}", version, ("runs", "versions"))
+
+
+def _machines(results: Results) -> Iterator[Fact]:
+    """What the data sets were prepared on; sheets of older studies don't tell."""
+    for i, (dataset, known) in enumerate(machines(results)):
+        source = f"data/{dataset}.json"
+        for key in ("cores", "memory"):
+            value = math.nan if known[key] is None else known[key]
+            unit = "GiB" if key == "memory" else "count"
+            yield _fact(
+                f"machine.{i}.{key}", value, wording.count, unit, (source, f"machine: {key}")
+            )
+
+
+def machines(results: Results) -> list[tuple[str, Mapping[str, Any]]]:
+    """Unlike machines, each with the first data set that was prepared on it."""
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    for dataset in results.datasets:
+        known = results.sheets[dataset].get("machine")
+        if known and known not in [one for _, one in found]:
+            found.append((dataset, known))
+    return found
 
 
 def _settings(section: str, values: Mapping[str, Any]) -> Iterator[Fact]:
