@@ -327,13 +327,10 @@ def _study(results: Results) -> Iterator[Fact]:
 def _machines(results: Results) -> Iterator[Fact]:
     """What the data sets were prepared on; sheets of older studies don't tell."""
     for i, (dataset, known) in enumerate(machines(results)):
-        source = f"data/{dataset}.json"
-        for key in ("cores", "memory"):
+        for key, unit in (("cores", "count"), ("memory", "GiB")):
             value = math.nan if known[key] is None else known[key]
-            unit = "GiB" if key == "memory" else "count"
-            yield _fact(
-                f"machine.{i}.{key}", value, wording.count, unit, (source, f"machine: {key}")
-            )
+            source = (f"data/{dataset}.json", f"machine: {key}")
+            yield _fact(f"machine.{i}.{key}", value, wording.count, unit, source)
 
 
 def machines(results: Results) -> list[tuple[str, Mapping[str, Any]]]:

@@ -158,9 +158,9 @@ def counted(n: int, one: str, many: str) -> str:
 
 def _number(fact: Fact, beside: bool = False) -> Markup:
     """A number with its origin, and its interval unless that stands beside it."""
-    place = "none" if fact.origin is None else f'"{fact.origin}"'
-    shown = f"{quoted(fact.text)}, {quoted(fact.id)}, {quoted(_origin(fact, beside))}, {place}"
-    return Markup(f"#num({shown});")
+    place = "" if fact.origin is None else f', place: "{fact.origin}"'
+    shown = f"{quoted(fact.text)}, {quoted(fact.id)}, {quoted(_origin(fact, beside))}"
+    return Markup(f"#num({shown}{place});")
 
 
 def _with_unit(fact: Fact, beside: bool = False) -> Markup:

@@ -112,8 +112,9 @@ def report_record(results: Results, numbers: Facts) -> dict[str, Any]:
 
 def _config(study: Mapping[str, Any]) -> dict[str, Any]:
     """The study's config, without the definitions that it doesn't use."""
-    use = study["use"]
+    use, runs = study["use"], study.get("runs")
     return dict(study) | {
+        "runs": {**runs, "table": Path(runs["table"]).name} if runs else None,
         "datasets": {name: _settings(study["datasets"][name]) for name in use["datasets"]},
         "learners": {name: study["learners"][name] for name in use["learners"]},
     }

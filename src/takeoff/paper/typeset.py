@@ -157,9 +157,13 @@ def page(
 
 
 def _parts(reports: Path, kind: str) -> str:
-    """The page's style sheet or script: page.<kind>, and what page/ adds to it."""
+    """The page's style sheet or script: page.<kind>, and what page/ adds to it.
+
+    Comments (a line each) and indents stay behind.
+    """
     files = [reports / f"page.{kind}", *sorted((reports / "page").glob(f"*.{kind}"))]
-    return "".join(file.read_text(encoding="utf-8") for file in files)
+    lines = (line.strip() for file in files for line in file.read_text("utf-8").splitlines())
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith("//"))
 
 
 def _data(value: Mapping[str, Any]) -> str:
@@ -201,6 +205,7 @@ def _compact_tag(found: re.Match[str]) -> str:
     if tag.startswith("<svg"):
         return re.sub(r' (?:width|height|version|xmlns:xlink)="[^"]*"', "", tag)
     tag = re.sub(r" font-family: [^;\"]*;", "", tag).replace("xlink:href", "href")
+    tag = re.sub(r' style="[^"]*"', lambda style: re.sub(r"([:;]) ", r"\1", style[0]), tag)
     tag = re.sub(r' transform="rotate\(-?0 [^"]*\)"', "", tag)
     return re.sub(r"(\d\.\d\d)\d+", r"\1", tag)
 
