@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,3 +56,35 @@ def look(page: Path, width: int) -> tuple[int, int, str]:
     assert found, done.stderr[-2000:]
     console = "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
     return int(found[1]), int(found[2]), console
+
+
+RUN = """<!doctype html><title>loading</title>
+<iframe src="{page}" style="width:1200px;height:900px;border:0"></iframe>
+<script>
+const frame = document.querySelector("iframe");
+frame.onload = () => {{
+  const page = frame.contentDocument;
+  const press = (element, key) => element.dispatchEvent(
+    new frame.contentWindow.KeyboardEvent("keydown", {{ key, bubbles: true, cancelable: true }}));
+  try {{ document.title = JSON.stringify((() => {{ {script} }})()); }}
+  catch (error) {{ document.title = JSON.stringify({{ error: String(error) }}); }}
+}};
+</script>"""
+
+
+def run(page: Path, script: str) -> Any:
+    """Run a script beside a page, which it sees as `page`; `press(element, key)` types a key.
+
+    Returns:
+        What the script returns.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        frame = Path(folder) / "frame.html"
+        frame.write_text(RUN.format(page=page.resolve().as_uri(), script=script))
+        done = subprocess.run(
+            [str(CHROMIUM), *FLAGS, f"--user-data-dir={folder}/profile", frame.as_uri()],
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+    found = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)
+    assert found and found[1] != "loading", done.stderr[-2000:]
+    return json.loads(html.unescape(found[1]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from matplotlib.figure import Figure
 
 from takeoff.paper import figures
 from takeoff.paper.facts import Results
-from takeoff.statistics import claims, fits, forecasts
+from takeoff.statistics import claims, fits, forecasts, options
 from takeoff.study import load_study
 
 M = [125, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000]
@@ -232,6 +233,12 @@ def results(
         agreement=findings.agreement,
         claims=findings.claims,
     )
+
+
+def weighed(some: Results) -> Results:
+    """The study with what more labels would bring."""
+    ladder = load_study(config(learners=some.learners)).ladder()
+    return replace(some, options=options.weigh(some.runs, ladder, some.measures, options.Asked()))
 
 
 def make_runs(study: Any, random: np.random.Generator) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from takeoff.cli import main
 from takeoff.demand import demands, read_study
 from takeoff.errors import TakeoffError
 from takeoff.measures import Measure
-from takeoff.paper import facts, prose, views
+from takeoff.paper import facts, origins, prose, views
 from takeoff.runs import read_runs
 from takeoff.statistics import claims, claims_from_means, fits, options
 from takeoff.statistics.forecasts import forecast_curves, hold_out
@@ -306,8 +306,8 @@ def test_repeats_with_gaps_are_compared_where_both_have_them(project: Project) -
 # The paper
 
 
-def paper_source(project: Project) -> str:
-    """The Typst of the paper on the table."""
+def paper_results(project: Project) -> facts.Results:
+    """All that the paper on the table is made from."""
     study, runs = project.study(), project.runs()
     from takeoff.files import read_json
 
@@ -317,7 +317,7 @@ def paper_source(project: Project) -> str:
     ladder = [claims.Learner(**one) for one in study.ladder()]
     found = claims_from_means.check(runs, ladder, SETTINGS)
     about = {name: Measure.of(sheet) for name, sheet in sheets.items()}
-    results = facts.Results(
+    return facts.Results(
         study=study.record(), sheets=sheets, runs=runs, curves=curves,
         fits=given.fit_laws(runs, level=0.95, bootstrap=100, seed=1),
         forecast=forecast_curves(curves, level=0.9), held_out=hold_out(curves, level=0.9),
@@ -325,7 +325,22 @@ def paper_source(project: Project) -> str:
         agreement=found.agreement, claims=found.claims,
         options=options.weigh(runs, study.ladder(), about, options.Asked()),
     )  # fmt: skip
+
+
+def paper_source(project: Project) -> str:
+    """The Typst of the paper on the table."""
+    results = paper_results(project)
     return prose.write_typst(ROOT / "reports", facts.build(results), views.context(results))
+
+
+def test_numbers_from_a_table_lead_to_what_read_it(project: Project) -> None:
+    """Runs and sheets come from the rule that read the table, not from one that trains."""
+    project.write(table(), learners=NETWORKS)
+    some = paper_results(project)
+    _, found = origins.trace(facts.build(some), some, origins.Where())
+    rules = {source.file.split("/")[0]: source.rule for source in found.sources.values()}
+    assert rules["runs"] == rules["data"] == "read_table"
+    assert "given.py" in found.sources["fits/fits.csv"].code[0]
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,47 @@ def laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, A
     return merged
 
 
+def set_by(config: Mapping[str, Any], files: Sequence[Path | str]) -> list[tuple[str, Any]]:
+    """Which config file sets what, so that a paper can say where a setting comes from.
+
+    Args:
+        config: The files merged, and what the command line laid over them.
+        files: Each is laid over the ones before.
+
+    Returns:
+        For each file its name and the keys that it sets (dotted), of the first one None instead;
+        at the end the keys of the command line, if there are any. The names of files outside of
+        the current folder come without their folders.
+    """
+    read = [_read_config(Path(file)) for file in files]
+    merged: dict[str, Any] = {}
+    for one in read:
+        merged = laid_over(merged, one)
+    found: list[tuple[str, Any]] = [
+        (_known_as(Path(file)), sorted(_leaves(one)) if i else None)
+        for i, (file, one) in enumerate(zip(files, read, strict=True))
+    ]
+    here, there = _leaves(config), _leaves(merged)
+    typed = sorted(key for key, value in here.items() if key not in there or there[key] != value)
+    return [*found, ("--config", typed)] if typed else found
+
+
+def _known_as(file: Path) -> str:
+    try:
+        return file.absolute().relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return file.name
+
+
+def _leaves(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """The settings that are no mappings, by dotted key."""
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        inner = isinstance(value, Mapping) and value
+        found |= _leaves(value, f"{above}{key}.") if inner else {f"{above}{key}": value}
+    return found
+
+
 def _read_config(file: Path) -> dict[str, Any]:
     try:
         config = yaml.safe_load(file.read_text(encoding="utf-8"))

@@ -44,6 +44,7 @@ def prepare_dataset(chosen: argparse.Namespace) -> None:
     """Download or generate one data set."""
     from takeoff import datasets
     from takeoff.files import write_json
+    from takeoff.machine import machine
 
     settings = chosen.settings
     data = datasets.prepare(
@@ -56,7 +57,7 @@ def prepare_dataset(chosen: argparse.Namespace) -> None:
         paths=own_files().get(settings["name"]),
     )
     data.save(chosen.data)
-    write_json(chosen.sheet, data.sheet())
+    write_json(chosen.sheet, data.sheet() | {"machine": machine()})
 
 
 def read_table(chosen: argparse.Namespace) -> None:
@@ -196,6 +197,7 @@ def render_report(chosen: argparse.Namespace) -> None:
     """Write the paper: report.html, report.pdf, report.json, figures, tables, pages for sites."""
     from takeoff import experiments
     from takeoff.files import read_csv, read_json
+    from takeoff.paper import origins
     from takeoff.paper import report as paper
     from takeoff.paper.facts import Results
     from takeoff.runs import read_runs
@@ -221,8 +223,10 @@ def render_report(chosen: argparse.Namespace) -> None:
         },
         code=chosen.settings["code"],
     )
+    commit, changed = origins.commit()
+    where = origins.Where(folder, chosen.settings["configs"], commit, changed)
     out = folder / "report"
-    paper.render(results, folder / "figures", chosen.reports, out, chosen.workflow)
+    paper.render(results, folder / "figures", chosen.reports, out, chosen.workflow, where)
 
 
 def read_sheets(results: Path, names: Sequence[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import difflib
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,7 +20,7 @@ import pandas as pd
 from takeoff import wording
 from takeoff.errors import TakeoffError
 from takeoff.measures import Measure, of_all
-from takeoff.paper import experiments
+from takeoff.paper import experiments, origins
 from takeoff.statistics import claims, far, floors
 from takeoff.statistics.forecasts import AHEAD, score
 
@@ -117,6 +117,8 @@ class Fact:
         interval: How the paper prints the interval, or None.
         source: `file` (below results/<study>/) and `select`: the rows and column behind it.
         suffix: The unit that follows it in a sentence, such as "nats"; or "".
+        by: Path, line and name of the code that wrote it.
+        origin: Its place among the paper's origins, see `takeoff.paper.origins`.
     """
 
     id: str
@@ -128,6 +130,8 @@ class Fact:
     interval: str | None
     source: dict[str, str]
     suffix: str = ""
+    by: str = ""
+    origin: int | None = None
 
 
 class Facts:
@@ -149,9 +153,13 @@ class Facts:
     def __contains__(self, fact_id: str) -> bool:
         return fact_id in self._facts
 
+    def __iter__(self) -> Iterator[Fact]:
+        """Ordered by id."""
+        return (self._facts[fact_id] for fact_id in sorted(self._facts))
+
     def records(self) -> list[dict[str, Any]]:
-        """All facts as JSON-able records, ordered by id."""
-        return [asdict(self._facts[fact_id]) for fact_id in sorted(self._facts)]
+        """All facts as JSON-able records, ordered by id; `by` is told by their origins."""
+        return [{key: value for key, value in vars(fact).items() if key != "by"} for fact in self]
 
     def _missing(self, fact_id: str) -> TakeoffError:
         near = difflib.get_close_matches(fact_id, self._facts, n=1)
@@ -164,13 +172,19 @@ class Facts:
 
 def build(results: Results) -> Facts:
     """All facts about a study's results."""
-    about = (_study, _data_sets, _best_possible, _learners)
+    about = (_study, _machines, _data_sets, _best_possible, _learners)
     measured = (_chosen, _errors, _above_floor, _fits, _reductions, _agreement, _differences)
     ahead = (_forecasts, _far, _held_out)
     from takeoff.paper import option_facts  # it writes facts, so it imports this module
 
     groups = (*about, *measured, *ahead, _claims, option_facts.build, _experiments)
-    return Facts(fact for group in groups for fact in group(results))
+    return Facts(fact for group in groups for fact in _signed(group(results)))
+
+
+def _signed(facts: Iterator[Fact]) -> Iterator[Fact]:
+    """The facts, each with the line that wrote it."""
+    for fact in facts:
+        yield replace(fact, by=origins.written_by(facts))
 
 
 def _experiments(results: Results) -> Iterator[Fact]:
@@ -314,6 +328,25 @@ def _study(results: Results) -> Iterator[Fact]:
     yield from _settings("training", study["training"])
     for package, version in sorted(versions(runs).items()):
         yield _text(f"version.{package}", version, ("runs", "versions"))
+
+
+def _machines(results: Results) -> Iterator[Fact]:
+    """What the data sets were prepared on; sheets of older studies don't tell."""
+    for i, (dataset, known) in enumerate(machines(results)):
+        for key, unit in (("cores", "count"), ("memory", "GiB")):
+            value = math.nan if known[key] is None else known[key]
+            source = (f"data/{dataset}.json", f"machine: {key}")
+            yield _fact(f"machine.{i}.{key}", value, wording.count, unit, source)
+
+
+def machines(results: Results) -> list[tuple[str, Mapping[str, Any]]]:
+    """Unlike machines, each with the first data set that was prepared on it."""
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    for dataset in results.datasets:
+        known = results.sheets[dataset].get("machine")
+        if known and known not in [one for _, one in found]:
+            found.append((dataset, known))
+    return found
 
 
 def _settings(section: str, values: Mapping[str, Any]) -> Iterator[Fact]:

@@ -132,8 +132,10 @@ def _asked(options: Options, costs: Mapping[str, Any]) -> Iterator[Fact]:
     yield fact("option.margin", asked["margin"], plain, "share", (config, "decisions.margin"))
     level = (config, "statistics.forecast_level")
     yield fact("option.level", asked["level"], plain, "share", level)
-    yield fact("option.farthest", FARTHEST, _times, "multiple of m", ("decisions", "FARTHEST"))
-    yield fact("option.lever", LABELS, _times, "multiple of m", ("decisions", "levers: labels"))
+    source = ("code", "takeoff.statistics.measured.FARTHEST")
+    yield fact("option.farthest", FARTHEST, _times, "multiple of m", source)
+    source = ("code", "takeoff.statistics.levers.LABELS")
+    yield fact("option.lever", LABELS, _times, "multiple of m", source)
     for i, factor in enumerate(asked["factors"]):
         source = (config, "decisions.factors")
         yield fact(f"option.factor.{i}", factor, _times, "multiple of m", source)

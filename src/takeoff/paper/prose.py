@@ -156,31 +156,39 @@ def counted(n: int, one: str, many: str) -> str:
     return f"{in_words(n)} {one if n == 1 else many}"
 
 
-def _number(fact: Fact) -> Markup:
-    return Markup(f"#num({quoted(fact.text)}, {quoted(fact.id)}, {quoted(_origin(fact))});")
+def _number(fact: Fact, beside: bool = False) -> Markup:
+    """A number with its origin, and its interval unless that stands beside it."""
+    place = "" if fact.origin is None else f', place: "{fact.origin}"'
+    shown = f"{quoted(fact.text)}, {quoted(fact.id)}, {quoted(_origin(fact, beside))}"
+    return Markup(f"#num({shown}{place});")
 
 
-def _with_unit(fact: Fact) -> Markup:
+def _with_unit(fact: Fact, beside: bool = False) -> Markup:
     """A number in a sentence."""
     suffix = fact.suffix if fact.value is not None else ""
-    return _number(fact) + (Markup(f"~{shown(suffix)}") if suffix else Markup(""))
+    return _number(fact, beside) + (Markup(f"~{shown(suffix)}") if suffix else Markup(""))
 
 
 def _estimate(fact: Fact) -> Markup:
     """A number with its interval in brackets, where it has one."""
     interval = Markup(f" (#{quoted(fact.interval)};)") if fact.interval else Markup("")
-    return _with_unit(fact) + interval
+    return _with_unit(fact, beside=True) + interval
 
 
 def _cell(fact: Fact) -> Markup:
     """A number with its interval below it, for a table, whose head or caption has the unit."""
     if not fact.interval:
         return _number(fact)
-    return Markup(f"#above-interval[{_number(fact)}][#{quoted(fact.interval)};]")
+    return Markup(f"#above-interval[{_number(fact, beside=True)}][#{quoted(fact.interval)};]")
 
 
-def _origin(fact: Fact) -> str:
-    interval = f"interval {fact.interval}; " if fact.interval else ""
+def shown_facts(typst: str) -> set[str]:
+    """The ids of the facts whose numbers a paper shows."""
+    return set(re.findall(r'#num\("(?:[^"\\]|\\.)*", "([^"\\]+)"', typst))
+
+
+def _origin(fact: Fact, beside: bool) -> str:
+    interval = f"interval {fact.interval}; " if fact.interval and not beside else ""
     return f"{interval}{fact.source['file']}: {fact.source['select']}"
 
 

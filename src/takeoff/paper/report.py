@@ -21,7 +21,7 @@ import takeoff
 from takeoff import wording
 from takeoff.errors import TakeoffError
 from takeoff.files import canonical_json
-from takeoff.paper import bundle, facts, prose, typeset, views
+from takeoff.paper import bundle, facts, origins, prose, typeset, views
 from takeoff.paper.facts import Facts, Results
 from takeoff.paper.looks import looks
 from takeoff.statistics import options as option_tables
@@ -37,10 +37,16 @@ TYPST_FILES = ("style.typ", "references.bib")
 SCHEMA = 1  # of report.json; a number up where `takeoff compare` could no longer read it
 OF_THE_SHEET = ("title", "digest", "metric", "unit", "n_pool", "n_test", "floor", "generated")
 OPEN = {"m", "repeats", "pool", "test", "path", "test_path", "task", "metric", "unit"}
+NOWHERE = origins.Where()
 
 
 def render(
-    results: Results, figures: Path, reports: Path, out: Path, workflow: Path | None = None
+    results: Results,
+    figures: Path,
+    reports: Path,
+    out: Path,
+    workflow: Path | None = None,
+    where: origins.Where = NOWHERE,
 ) -> None:
     """Write report.html, report.pdf, report.json, figures/*.svg, tables/*.csv and companions.
 
@@ -53,6 +59,7 @@ def render(
         reports: Folder of the templates.
         out: Folder of the report.
         workflow: The Snakefile, for the report's metadata; see `bundle.companions`.
+        where: What the paper says of where its numbers come from.
 
     Raises:
         TakeoffError: A fact, figure or template is missing or broken, Typst warns, or a number is
@@ -60,16 +67,20 @@ def render(
     """
     prose.check_prose(reports)
     _check_citations(results, reports)
-    numbers = facts.build(results)
-    source = prose.write_typst(reports, numbers, views.context(results))
+    numbers, traced = origins.trace(facts.build(results), results, where)
+    seen = views.context(results) | {"origins": traced.view()}
+    source = prose.write_typst(reports, numbers, seen)
     svg = _figures_shown(source, figures)
-    report = _json(report_record(results, numbers))
+    report = _json(report_record(results, numbers) | {"origins": traced.record()})
+    shown = sorted({numbers[fact_id].origin or 0 for fact_id in prose.shown_facts(source)})
     with tempfile.TemporaryDirectory(prefix="takeoff-") as work, _staging(out) as staged:
         _fill(Path(work), source, svg, report, reports)
         body = typeset.to_html(Path(work))
         title, shades = wording.clean(results.study["title"]), looks(_ladder(results)).values()
         files: dict[str, bytes] = {
-            "report.html": typeset.page(reports, body, title, svg, shades).encode(),
+            "report.html": typeset.page(
+                reports, body, title, svg, shades, traced.page(shown, list(svg))
+            ).encode(),
             "report.pdf": typeset.to_pdf(Path(work)),
             "report.json": report,
             **{f"figures/{name}.svg": bundle.on_white(text) for name, text in svg.items()},
@@ -101,8 +112,9 @@ def report_record(results: Results, numbers: Facts) -> dict[str, Any]:
 
 def _config(study: Mapping[str, Any]) -> dict[str, Any]:
     """The study's config, without the definitions that it doesn't use."""
-    use = study["use"]
+    use, runs = study["use"], study.get("runs")
     return dict(study) | {
+        "runs": {**runs, "table": Path(runs["table"]).name} if runs else None,
         "datasets": {name: _settings(study["datasets"][name]) for name in use["datasets"]},
         "learners": {name: study["learners"][name] for name in use["learners"]},
     }

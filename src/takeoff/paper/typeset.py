@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -115,7 +116,12 @@ SLOT = re.compile(r'<div class="svg-slot" data-figure="([^"]+)" data-alt="([^"]*
 
 
 def page(
-    reports: Path, body: Body, title: str, figures: Mapping[str, str], looks: Iterable[Look]
+    reports: Path,
+    body: Body,
+    title: str,
+    figures: Mapping[str, str],
+    looks: Iterable[Look],
+    origins: Mapping[str, Any],
 ) -> str:
     """The HTML page: one file that loads nothing.
 
@@ -125,6 +131,7 @@ def page(
         title: Of the window.
         figures: Figure id -> SVG.
         looks: How the learners are drawn: their colours get twins for dark pages.
+        origins: See `Origins.page`.
     """
     looks = list(looks)
 
@@ -142,10 +149,27 @@ def page(
         title=title,
         contents=body.contents,
         content=Markup(SLOT.sub(filled, body.content)),
-        style=Markup(body.style + (reports / "page.css").read_text(encoding="utf-8")),
+        style=Markup(body.style + _parts(reports, "css")),
         dark_colours=Markup(dark_colours(looks)),
-        script=Markup((reports / "page.js").read_text(encoding="utf-8")),
+        script=Markup(_parts(reports, "js")),
+        origins=Markup(_data(origins)),
     )
+
+
+def _parts(reports: Path, kind: str) -> str:
+    """The page's style sheet or script: page.<kind>, and what page/ adds to it.
+
+    Comments (a line each) and indents stay behind.
+    """
+    files = [reports / f"page.{kind}", *sorted((reports / "page").glob(f"*.{kind}"))]
+    lines = (line.strip() for file in files for line in file.read_text("utf-8").splitlines())
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith("//"))
+
+
+def _data(value: Mapping[str, Any]) -> str:
+    """JSON for a script element, which nothing in it can end."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.replace("<", "\\u003c")
 
 
 def inline_svg(figure_id: str, svg: str, alt: str, looks: Iterable[Look]) -> str:
@@ -181,6 +205,7 @@ def _compact_tag(found: re.Match[str]) -> str:
     if tag.startswith("<svg"):
         return re.sub(r' (?:width|height|version|xmlns:xlink)="[^"]*"', "", tag)
     tag = re.sub(r" font-family: [^;\"]*;", "", tag).replace("xlink:href", "href")
+    tag = re.sub(r' style="[^"]*"', lambda style: re.sub(r"([:;]) ", r"\1", style[0]), tag)
     tag = re.sub(r' transform="rotate\(-?0 [^"]*\)"', "", tag)
     return re.sub(r"(\d\.\d\d)\d+", r"\1", tag)
 

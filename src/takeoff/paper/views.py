@@ -232,6 +232,14 @@ def context(results: Results) -> dict[str, Any]:
             DEVICES.get(name, name) for name in sorted(set(results.runs.get("device", ())))
         ],
         "packages": sorted(facts.versions(results.runs)),
+        "machines": [
+            {
+                "id": f"machine.{i}",
+                "processor": wording.clean(known["processor"]),
+                "accelerators": [wording.clean(card) for card in known["accelerators"]],
+            }
+            for i, (_, known) in enumerate(facts.machines(results))
+        ],
         "statuses": _by_curve(results.fits, "status"),
         "forecasts": _forecasts(results, datasets, learners),
         "held_out": _held_out(results),
