@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EXPERIMENT_OF: dict[str, str] = {  # claim -> experiment
+    "unclear_when_small": "rankings",
     "features_matter_when_small": "features",
     "two_levers": "network_sizes",
     "relu_is_faster": "activations",
@@ -39,6 +40,7 @@ EXPERIMENT_OF: dict[str, str] = {  # claim -> experiment
 }
 MEASURED = frozenset({"activations", "speed"})  # those that measure something by themselves
 FIGURES: dict[str, tuple[str, ...]] = {  # experiment -> figures
+    "rankings": ("rankings_winners",),
     "features": ("features_errors", "features_worth"),
     "network_sizes": ("size_errors", "size_gains", "size_budgets"),
     "activations": (

@@ -1,0 +1,126 @@
+"""What the paper says and shows of who wins, repeat by repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from takeoff import wording
+from takeoff.paper.facts import Fact
+from takeoff.paper.option_facts import fact, share
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from takeoff.experiments import Findings
+    from takeoff.paper.experiments import Drawn
+    from takeoff.paper.facts import Results
+
+FILE = "experiments/rankings.json"
+LARGEST = 15.0  # size of the mark of one who wins every repeat
+EMPTY = 3.0  # of one who wins none
+
+
+def facts(results: Results, findings: Findings) -> Iterator[Fact]:
+    """Every number that the text prints."""
+    for row in findings.tables["agreement"].to_dict("records"):
+        name = f"rankings.{row['dataset']}.{row['m']}"
+        source = (FILE, f"agreement: {row['dataset']}, m = {row['m']}")
+        ends = (row["low"], row["high"])
+        yield fact(f"{name}.w", row["w"], _two_decimals, "Kendall's W", source, ends)
+        yield fact(f"{name}.entropy", row["entropy"], _two_decimals, "bits", source)
+        yield fact(f"{name}.winners", row["winners"], wording.count, "count", source)
+    for dataset, found in findings.decided["datasets"].items():
+        for end in ("few", "many"):
+            source = (FILE, f"decided: {dataset}")
+            name = f"rankings.{dataset}"
+            yield fact(f"{name}.{end}", found[end], _two_decimals, "bits", source)
+            yield fact(f"{name}.share_{end}", found[f"share_{end}"], share, "share", source)
+
+
+def _two_decimals(value: float) -> str:
+    return wording.decimal(value, 2)
+
+
+@dataclass(frozen=True)
+class GroupView:
+    """One data set.
+
+    Attributes:
+        id: Leads to its facts.
+        sizes: Its m, as the ids of facts spell them.
+        few, many: Who wins most often at small and at large m, as in a sentence.
+        same: Whether that is the same learner.
+        falls: Whether the winner is easier to guess at large m.
+    """
+
+    id: str
+    name: str
+    title: str
+    sizes: list[str]
+    few: str
+    many: str
+    same: bool
+    falls: bool
+
+
+def view(results: Results, findings: Findings) -> list[GroupView]:
+    """A `GroupView` of each data set whose small and large m are apart."""
+    agreement = findings.tables["agreement"]
+    groups = []
+    for dataset, found in findings.decided["datasets"].items():
+        rows = agreement[agreement["dataset"] == dataset]
+        few, many = (found[f"often_{end}"] for end in ("few", "many"))
+        groups.append(
+            GroupView(
+                id=f"rankings.{dataset}",
+                name=dataset,
+                title=wording.clean(results.sheets[dataset]["title"]),
+                sizes=[str(m) for m in rows["m"]],
+                few=_named(results, few),
+                many=_named(results, many),
+                same=few == many,
+                falls=found["many"] < found["few"],
+            )
+        )
+    return groups
+
+
+def _named(results: Results, learner: str) -> str:
+    return wording.with_article(wording.clean(results.study["learners"][learner]["label"]))
+
+
+def draw(about: Drawn) -> dict[str, Figure]:
+    """A mark for each learner and m, the larger the more repeats it wins."""
+    import matplotlib as mpl
+
+    from takeoff.paper.looks import STYLE
+
+    with mpl.rc_context(STYLE):
+        return {"rankings_winners": _draw_winners(about)}
+
+
+def _draw_winners(about: Drawn) -> Figure:
+    from takeoff.paper import figures
+    from takeoff.paper.looks import looks
+
+    winners = about.findings.tables["winners"]
+    present, titles = set(winners["dataset"]), about.titles
+    titles = {name: title for name, title in titles.items() if name in present}
+    names = [one["name"] for one in about.learners if one["name"] in set(winners["learner"])]
+    labels = {one["name"]: wording.clean(one["label"]) for one in about.learners}
+    look = looks(about.learners)
+    height = 0.7 + 0.3 * len(names)
+    figure, axes = figures._panels(titles, height=height, share_y=True)
+    for dataset, ax in axes.items():
+        own: list[Any] = winners[winners["dataset"] == dataset].to_dict("records")
+        for i, row in enumerate(own):
+            size = LARGEST * row["share"] ** 0.5
+            colour = look[row["learner"]].colour
+            ax.plot([row["m"]], [names.index(row["learner"])], marker="o", color=colour,
+                    ms=max(size, EMPTY), mfc=colour if size else "none", mew=0 if size else 0.7,
+                    ls="none", gid=f"{row['learner']}:{dataset}:{i}")  # fmt: skip
+        figures._m_axis(ax, [row["m"] for row in own])
+    figures._row_labels(axes, [labels[name] for name in names])
+    return figure
