@@ -663,3 +663,17 @@ def test_noise_of_repeated_rows_is_said_where_there_is_some() -> None:
         sheets = {name: {**sheet, "label_noise": noise} for name, sheet in some.sheets.items()}
         text = written(replace(some, sheets=sheets))
         assert ("unlike labels" in text) is said
+
+
+def test_what_figures_repeat_is_said_once() -> None:
+    """Styles become classes, ids short names, bare groups go; what has a class keeps its style."""
+    svg = (
+        '<svg role="img"><g><g class="series" style="opacity:1"><path id="a-long-name"'
+        ' style="fill:none"/></g></g><use href="#a-long-name" style="fill:none"/>'
+        '<path clip-path="url(#a-long-name)" style="fill:red"/></svg>'
+    )
+    content, sheet = typeset._shared(f"<p id='x'>{svg}</p>{svg}")
+    assert sheet == "svg .z0{fill:none}\nsvg .z1{fill:red}\n"
+    assert content.count('class="z0"') == 4 and content.count('style="opacity:1"') == 2
+    assert content.count('href="#i0"') == 2 and content.count("url(#i0)") == 2
+    assert "<g>" not in content and content.count("<g ") == content.count("</g>") == 2

@@ -145,11 +145,12 @@ def page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    content, shared = _shared(SLOT.sub(filled, body.content))
     return environment.get_template("page.html.j2").render(
         title=title,
         contents=body.contents,
-        content=Markup(SLOT.sub(filled, body.content)),
-        style=Markup(body.style + _parts(reports, "css")),
+        content=Markup(content),
+        style=Markup(body.style + _parts(reports, "css") + shared),
         dark_colours=Markup(dark_colours(looks)),
         script=Markup(_parts(reports, "js")),
         origins=Markup(_data(origins)),
@@ -207,7 +208,61 @@ def _compact_tag(found: re.Match[str]) -> str:
     tag = re.sub(r" font-family: [^;\"]*;", "", tag).replace("xlink:href", "href")
     tag = re.sub(r' style="[^"]*"', lambda style: re.sub(r"([:;]) ", r"\1", style[0]), tag)
     tag = re.sub(r' transform="rotate\(-?0 [^"]*\)"', "", tag)
-    return re.sub(r"(\d\.\d\d)\d+", r"\1", tag)
+    tag = re.sub(r"(\d\.\d\d)\d+", r"\1", tag)
+    return re.sub(r' (?:d|x|y)="[^"]*"', _compact_places, tag)
+
+
+def _compact_places(found: re.Match[str]) -> str:
+    """Coordinates to a tenth of a point, without the spaces that a path can do without."""
+    places = re.sub(r"(\d\.\d)\d+", r"\1", found[0])
+    return re.sub(r" ?([MLCQz]) ?", r"\1", places)
+
+
+WHOLE_SVG = re.compile(r"<svg .*?</svg>", re.DOTALL)
+TAG = re.compile(r"<(/?)(\w+)([^>]*)>")
+
+
+def _shared(content: str) -> tuple[str, str]:
+    """Say once what the figures say again and again: the page gets much lighter.
+
+    Styles become classes, ids get short names, and groups that only group are dissolved.
+
+    Returns:
+        The content, and a style sheet that has to come after all others.
+    """
+    classes: dict[str, str] = {}
+    ids: dict[str, str] = {}
+
+    def lighter(found: re.Match[str]) -> str:
+        svg = _ungrouped(found[0])
+        for name in re.findall(r'\bid="([^"]+)"', svg):
+            ids.setdefault(name, f"i{len(ids)}")
+        svg = re.sub(r'(\bid="|href="#|url\(#)([^")]+)', lambda id_: id_[1] + ids[id_[2]], svg)
+        return re.sub(r'<(?![^>]* class=)[^>]* style="[^"]*"', classed, svg)
+
+    def classed(start: re.Match[str]) -> str:
+        tag, _, style = start[0].removesuffix('"').rpartition(' style="')
+        return f'{tag} class="{classes.setdefault(style, f"z{len(classes)}")}"'
+
+    content = WHOLE_SVG.sub(lighter, content)
+    # As specific as what the page's own style sheet says of all that is in a figure.
+    return content, "".join(f"svg .{name}{{{style}}}\n" for style, name in classes.items())
+
+
+def _ungrouped(svg: str) -> str:
+    """Without the <g> that have no attribute."""
+    kept: list[bool] = []
+
+    def tag(found: re.Match[str]) -> str:
+        closes, name, attributes = found.groups()
+        if name != "g" or attributes.endswith("/"):
+            return found[0]
+        if closes:
+            return found[0] if kept.pop() else ""
+        kept.append(bool(attributes))
+        return found[0] if kept[-1] else ""
+
+    return TAG.sub(tag, svg)
 
 
 def _named(looks: Iterable[Look]) -> list[tuple[str, Look]]:
