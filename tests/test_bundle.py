@@ -99,13 +99,16 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import bundles, synthetic_study
-from takeoff.paper import figures, report
+from takeoff.paper import figures, origins, report
 from takeoff.study import load_study
 
 folder, some = Path(sys.argv[2]), synthetic_study.results()
 for name, figure in synthetic_study.draw(some, load_study(synthetic_study.config()).ladder()):
     figures.save(figure, folder / f"figures/{name}.svg", name)
-report.render(some, folder / "figures", bundles.REPORTS, folder / "report", bundles.SNAKEFILE)
+where = origins.Where(None, origins.Where().configs, *origins.commit())
+report.render(
+    some, folder / "figures", bundles.REPORTS, folder / "report", bundles.SNAKEFILE, where
+)
 """
 
 

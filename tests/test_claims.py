@@ -338,7 +338,7 @@ def test_too_few_learners_or_m_leave_the_ranking_undecided() -> None:
     curves = study(LECTURE)
     capped = {name: table.loc[: 8000 if name == "svm" else 4000] for name, table in curves.items()}
     few_m = {name: table.loc[4000:] for name, table in curves.items()}
-    for small_study, reason in ((capped, "only 1 learner"), (few_m, "overlap")):
+    for small_study, reason in ((capped, "too few learners"), (few_m, "overlap")):
         decision = claim(findings(small_study), "unclear_when_small")
         assert decision["verdict"] == "undecided"
         assert reason in decision["parts"][0]["reason"]

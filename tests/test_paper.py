@@ -623,6 +623,43 @@ def test_lint_tells_prose_from_code(template: str, typed: list[str]) -> None:
     assert [number for _, number in prose.typed_numbers(template)] == typed
 
 
+@pytest.mark.parametrize(
+    ("template", "typed"),
+    [
+        ("The means of three repeats", ["three repeats"]),
+        ("on two large\ndata sets", ["two large data sets"]),
+        ("#fig(alt: <% filter quoted %>Four panels<% endfilter %>)", ["Four panels"]),
+        ('<< bare("Six learners stay") >>', ["Six learners"]),
+        ("<% macro title() %>Two claims<% endmacro %>", ["Two claims"]),
+        ('<< n_of("x", "repeat", "repeats") >> of two-sided tests', []),
+        ("ten times the labels, two levers, one curve", []),
+        ("No two learners differ. <# idiom #>", []),
+        ("No two learners differ. <# other words #>", ["two learners"]),
+        ("#let three = rows", []),
+    ],
+)
+def test_counts_in_words_are_facts_too(template: str, typed: list[str]) -> None:
+    """What a study can have more or fewer of is counted, unless the line is an idiom."""
+    assert [count for _, count in prose.typed_counts(template)] == typed
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("claims/new.typ.j2", '<# 1\n2 #>\n<< both(some, "in 12 of them") >>', 3),
+        ("sections/new.typ.j2", "Fine.\n<# idiom\n#>\nAll four learners.", 4),
+        ("summary.md.j2", "# Title\n\n[5 figures](figure-1.svg)", 3),
+        ("words.typ.j2", "<% macro pairs() %>\nall 9<% endmacro %>", 2),
+    ],
+)
+def test_lint_reads_every_template(name: str, text: str, line: int, tmp_path: Path) -> None:
+    """Macros, strings in tags, Markdown: file and line of what was typed are named."""
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(text)
+    with pytest.raises(TakeoffError, match=re.escape(f"{name}:{line}: the ")):
+        prose.check_prose(tmp_path)
+
+
 # Strings from users
 
 

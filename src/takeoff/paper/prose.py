@@ -8,7 +8,7 @@ be printed only as facts, by id; a number that is neither a fact nor counted in 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -196,32 +196,94 @@ def _origin(fact: Fact, beside: bool) -> str:
 
 
 def check_prose(templates: Path) -> None:
-    """Refuse digits typed into the prose of the templates.
+    """Refuse digits typed into the prose of the templates, and counts typed in words.
 
-    Prose is what a reader reads: Typst markup, content in square brackets (captions, cells), and
-    alternative texts. Free are Jinja tags, Typst code and its arguments, comments, raw text,
-    formulas, labels and references.
+    Prose is what a reader reads: Typst markup, content in square brackets (captions, cells),
+    alternative texts, and sentences handed over as strings in Jinja tags. Free are other Jinja,
+    Typst code and its arguments, comments, raw text, formulas, labels and references.
+
+    "three repeats" is as wrong as "3 repeats" where there are five: a count in words goes through
+    `counted` or `n_of`. A line with the comment `<# idiom #>` may say what is always true, such as
+    "no two learners".
 
     Args:
-        templates: Folder that is searched for *.typ.j2.
+        templates: Folder that is searched for *.j2.
 
     Raises:
         TakeoffError: Names file, line and what was typed.
     """
-    for file in sorted(templates.rglob("*.typ.j2")):
-        for line, typed in typed_numbers(file.read_text(encoding="utf-8")):
-            raise TakeoffError(
-                f"the number {typed} is typed into the prose",
-                where=f"{templates.name}/{file.relative_to(templates).as_posix()}:{line}",
-                remedy="print a fact instead: << num(id) >>",
-            )
+    for file in sorted(templates.rglob("*.j2")):
+        where = f"{templates.name}/{file.relative_to(templates).as_posix()}"
+        text = file.read_text(encoding="utf-8")
+        if file.name.endswith(".typ.j2"):
+            _refuse(where, [*typed_numbers(text), *typed_counts(text)])
+        elif file.name.endswith(".md.j2"):
+            _refuse(where, _numbers_in(_markdown(text)))
+
+
+def _refuse(where: str, found: Iterable[tuple[int, str]]) -> None:
+    for line, typed in found:
+        kind, remedy = ("number", "num(id)") if typed[0].isdigit() else ("count", "n_of(id, ...)")
+        raise TakeoffError(
+            f"the {kind} {typed} is typed into the prose",
+            where=f"{where}:{line}",
+            remedy=f"print a fact instead: << {remedy} >>",
+        )
 
 
 def typed_numbers(template: str) -> Iterator[tuple[int, str]]:
     """Line and text of every number in the prose of a template."""
-    prose = _Reader(_without_jinja(template)).read()
+    for prose in (_Reader(_without_jinja(template)).read(), _said_in_jinja(template)):
+        yield from _numbers_in(prose)
+
+
+def _numbers_in(prose: str) -> Iterator[tuple[int, str]]:
     for match in re.finditer(r"[\d][\d.,]*", prose):
         yield prose.count("\n", 0, match.start()) + 1, match.group().rstrip(".,")
+
+
+def typed_counts(template: str) -> Iterator[tuple[int, str]]:
+    """Line and text of every count in words of what a study can have more or fewer of."""
+    exempt = {line for line, text in enumerate(template.split("\n"), 1) if IDIOM.search(text)}
+    for prose in (_Reader(_without_jinja(template)).read(), _said_in_jinja(template)):
+        for match in COUNT.finditer(prose):
+            line = prose.count("\n", 0, match.start()) + 1
+            if line not in exempt:
+                yield line, " ".join(match.group().split())
+
+
+IDIOM = re.compile(r"<#-?\s*idiom\s*-?#>")
+COUNT = re.compile(
+    r"""
+    \b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen)
+    (?:[\s-]+[a-z]+)?      # three measured curves
+    [\s-]+
+    (?:data\ssets|repeats|learners|networks|claims|parts|pairs|runs|cells|curves|doublings
+       |classes|features|settings|seeds|values|figures|panels|measures|labels|examples|rows)\b
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+JINJA = re.compile(r"<<.*?>>|<%.*?%>", re.DOTALL)
+JINJA_STRING = re.compile(r"""\"([^\"]*)\"|'([^']*)'""")
+
+
+def _said_in_jinja(template: str) -> str:
+    """The strings in Jinja tags that are sentences, or parts of them, on their lines."""
+    template = re.sub(r"<#.*?#>", _blank, template, flags=re.DOTALL)
+    kept, at = [], 0
+    for tag in JINJA.finditer(template):
+        for string in JINJA_STRING.finditer(tag.group()):
+            text = string[1] or string[2] or ""
+            if re.search(r"\s", text):
+                start = tag.start() + string.start()
+                kept.append("\n" * template.count("\n", at, start) + text + " . ")
+                at = start + text.count("\n")
+    return "".join(kept)
+
+
+def _markdown(template: str) -> str:
+    """A Markdown template without its tags, code and addresses."""
+    return re.sub(r"```[^\n]*|`[^`]*`|\]\([^)]*\)", _blank, _without_jinja(template))
 
 
 def _without_jinja(template: str) -> str:

@@ -416,7 +416,7 @@ def unclear_when_small(data: DataSetCurves, settings: ClaimSettings) -> Iterator
         data.name, "ranking", None, max(all_m, default=None), settings.agreement_margin, TAU
     )
     if learners < LEARNERS_NEEDED:
-        yield replace(part, reason=f"only {learners} learner(s) were measured at every m")
+        yield replace(part, reason="too few learners were measured at every m")
     elif len(all_m) < 2 * settings.small_m:
         yield replace(part, reason=f"{len(all_m)} different m: small and large m overlap")
     else:
