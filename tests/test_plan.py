@@ -97,7 +97,7 @@ def test_every_job_is_there() -> None:
     names = [job.name for job in found.jobs]
     assert names == [
         *("prepare_dataset", "train", "train", "fit_curves", "check_claims", "weigh_options"),
-        *("plot_figures", "render_report"),
+        *("analyse_rankings", "plot_rankings", "plot_figures", "render_report"),
     ]
     assert all(job.seconds > 0 for job in found.jobs)
     assert found.jobs[1].after == ("prepare_dataset spam",)

@@ -78,7 +78,7 @@ def test_every_verdict_has_its_sentences(verdict: str, one: bool, tmp_path: Path
     assert not re.search(
         r" [,.;:]|\.\.| \)|\( |,\s*and\s*\.|: \.", text.partition("Fast comput")[2]
     )
-    assert ("in every data set" in text) == (verdict == "supported" and not one)
+    assert ("Both hold in every data set" in text) == (verdict == "supported" and not one)
 
 
 def test_numbers_of_the_section_are_facts(tmp_path: Path) -> None:

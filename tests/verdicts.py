@@ -22,10 +22,11 @@ import synthetic_study
 from takeoff.experiments import EXPERIMENT_OF
 from takeoff.paper import experiments, facts, prose, typeset, views
 from takeoff.paper.facts import Results
+from takeoff.statistics import claims
 
 REPORTS = Path(__file__).parents[1] / "reports"
 CLAIMS = sorted(path.name.removesuffix(".typ.j2") for path in REPORTS.glob("claims/*.typ.j2"))
-OF_THE_STUDY = [claim for claim in CLAIMS if claim not in EXPERIMENT_OF]
+OF_THE_STUDY = [claim for claim in CLAIMS if claim in claims.CLAIMS]
 NETWORKS = ["mlp_small", "mlp_large"]
 STUDIES: dict[str, dict[str, list[str]]] = {
     "several data sets and learners": {},
