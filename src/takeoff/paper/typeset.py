@@ -21,7 +21,8 @@ from takeoff.paper.looks import INK, Look
 PDF_STANDARDS = ["a-3a", "ua-1"]
 NO_DATE = 1767225600  # PDF/A wants a date; a fixed one makes equal papers equal bytes
 EXPECTED_WARNING = "html export is under active development"
-ALT = re.compile(r'data-alt="([^"]*)"')
+TAG = re.compile(r"""<[a-zA-Z][^\s<>"/]*(?:\s+[^\s=<>"/]+(?:="[^"]*")?)*\s*/?>""")
+ATTRIBUTE = re.compile(r'="([^"]*)"')
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 
 
@@ -55,14 +56,15 @@ def to_html(folder: Path) -> Body:
     Raises:
         TakeoffError: Typst fails or warns, which it does where the page would lack something.
     """
-    page = ALT.sub(_escaped, _compile(folder, "html").decode())
+    page = TAG.sub(lambda tag: ATTRIBUTE.sub(_escaped, tag[0]), _compile(folder, "html").decode())
     content, contents = _with_anchors(_between(page, "body"))
     return Body(content, _between(page, "style"), contents)
 
 
-def _escaped(alt: re.Match[str]) -> str:
+def _escaped(value: re.Match[str]) -> str:
     """Typst leaves < as it is within an attribute, where it would look like a tag to us."""
-    return f'data-alt="{html.escape(html.unescape(alt[1]))}"'
+    escaped = html.escape(html.unescape(value[1]), quote=False).replace('"', "&quot;")
+    return f'="{escaped}"'
 
 
 def _compile(folder: Path, target: Literal["pdf", "html"], **options: Any) -> bytes:
@@ -183,15 +185,22 @@ def inline_svg(figure_id: str, svg: str, alt: str, looks: Iterable[Look]) -> str
         looks: See `page`.
     """
     svg = _compact(svg[svg.index("<svg") :])
-    svg = re.sub(r'<g id="([a-z0-9_]+):[^"]*"', r'<g class="series" data-series="\1"', svg)
-    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
-    svg = re.sub(r'\bid="([^"]+)"', rf'id="{figure_id}-\1"', svg)
-    svg = re.sub(r'(href="#|url\(#)', rf"\1{figure_id}-", svg)
-    svg = svg.replace(INK, "currentColor")
-    for name, look in _named(looks):
-        svg = svg.replace(look.colour, f"var({name},{look.colour})")
+    named = _named(looks)
+    svg = re.sub(r"<[^>]+>", lambda tag: _of_the_page(tag[0], figure_id, named), svg)
     svg = svg.replace("<svg ", f'<svg role="img" aria-label="{alt}" ', 1)
     return f'<div class="scroll" tabindex="0" role="group" aria-label="Figure">{svg}</div>'
+
+
+def _of_the_page(tag: str, figure_id: str, looks: Iterable[tuple[str, Look]]) -> str:
+    """A tag with the figure's own ids and the page's colours; texts between tags stay alone."""
+    tag = re.sub(r'<g id="([a-z0-9_]+):[^"]*"', r'<g class="series" data-series="\1"', tag)
+    tag = re.sub(r'<g id="[^"]*"', "<g", tag)
+    tag = re.sub(r'\bid="([^"]+)"', rf'id="{figure_id}-\1"', tag)
+    tag = re.sub(r'(href="#|url\(#)', rf"\1{figure_id}-", tag)
+    tag = tag.replace(INK, "currentColor")
+    for name, look in looks:
+        tag = tag.replace(look.colour, f"var({name},{look.colour})")
+    return tag
 
 
 def _compact(svg: str) -> str:
