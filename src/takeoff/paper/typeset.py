@@ -21,7 +21,8 @@ from takeoff.paper.looks import INK, Look
 PDF_STANDARDS = ["a-3a", "ua-1"]
 NO_DATE = 1767225600  # PDF/A wants a date; a fixed one makes equal papers equal bytes
 EXPECTED_WARNING = "html export is under active development"
-ALT = re.compile(r'data-alt="([^"]*)"')
+TAG = re.compile(r"""<[a-zA-Z][^\s<>"/]*(?:\s+[^\s=<>"/]+(?:="[^"]*")?)*\s*/?>""")
+ATTRIBUTE = re.compile(r'="([^"]*)"')
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 
 
@@ -55,14 +56,15 @@ def to_html(folder: Path) -> Body:
     Raises:
         TakeoffError: Typst fails or warns, which it does where the page would lack something.
     """
-    page = ALT.sub(_escaped, _compile(folder, "html").decode())
+    page = TAG.sub(lambda tag: ATTRIBUTE.sub(_escaped, tag[0]), _compile(folder, "html").decode())
     content, contents = _with_anchors(_between(page, "body"))
     return Body(content, _between(page, "style"), contents)
 
 
-def _escaped(alt: re.Match[str]) -> str:
+def _escaped(value: re.Match[str]) -> str:
     """Typst leaves < as it is within an attribute, where it would look like a tag to us."""
-    return f'data-alt="{html.escape(html.unescape(alt[1]))}"'
+    escaped = html.escape(html.unescape(value[1]), quote=False).replace('"', "&quot;")
+    return f'="{escaped}"'
 
 
 def _compile(folder: Path, target: Literal["pdf", "html"], **options: Any) -> bytes:
@@ -183,15 +185,22 @@ def inline_svg(figure_id: str, svg: str, alt: str, looks: Iterable[Look]) -> str
         looks: See `page`.
     """
     svg = _compact(svg[svg.index("<svg") :])
-    svg = re.sub(r'<g id="([a-z0-9_]+):[^"]*"', r'<g class="series" data-series="\1"', svg)
-    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
-    svg = re.sub(r'\bid="([^"]+)"', rf'id="{figure_id}-\1"', svg)
-    svg = re.sub(r'(href="#|url\(#)', rf"\1{figure_id}-", svg)
-    svg = svg.replace(INK, "currentColor")
-    for name, look in _named(looks):
-        svg = svg.replace(look.colour, f"var({name},{look.colour})")
+    named = _named(looks)
+    svg = re.sub(r"<[^>]+>", lambda tag: _of_the_page(tag[0], figure_id, named), svg)
     svg = svg.replace("<svg ", f'<svg role="img" aria-label="{alt}" ', 1)
     return f'<div class="scroll" tabindex="0" role="group" aria-label="Figure">{svg}</div>'
+
+
+def _of_the_page(tag: str, figure_id: str, looks: Iterable[tuple[str, Look]]) -> str:
+    """A tag with the figure's own ids and the page's colours; texts between tags stay alone."""
+    tag = re.sub(r'<g id="([a-z0-9_]+):[^"]*"', r'<g class="series" data-series="\1"', tag)
+    tag = re.sub(r'<g id="[^"]*"', "<g", tag)
+    tag = re.sub(r'\bid="([^"]+)"', rf'id="{figure_id}-\1"', tag)
+    tag = re.sub(r'(href="#|url\(#)', rf"\1{figure_id}-", tag)
+    tag = tag.replace(INK, "currentColor")
+    for name, look in looks:
+        tag = tag.replace(look.colour, f"var({name},{look.colour})")
+    return tag
 
 
 def _compact(svg: str) -> str:
@@ -219,7 +228,7 @@ def _compact_places(found: re.Match[str]) -> str:
 
 
 WHOLE_SVG = re.compile(r"<svg .*?</svg>", re.DOTALL)
-TAG = re.compile(r"<(/?)(\w+)([^>]*)>")
+GROUP = re.compile(r"<(/?)g\b([^>]*)>")
 
 
 def _shared(content: str) -> tuple[str, str]:
@@ -233,16 +242,19 @@ def _shared(content: str) -> tuple[str, str]:
     classes: dict[str, str] = {}
     ids: dict[str, str] = {}
 
-    def lighter(found: re.Match[str]) -> str:
-        svg = _ungrouped(found[0])
-        for name in re.findall(r'\bid="([^"]+)"', svg):
+    def lighter(svg: re.Match[str]) -> str:
+        for name in re.findall(r'<[^>]*\bid="([^"]+)"', svg[0]):
             ids.setdefault(name, f"i{len(ids)}")
-        svg = re.sub(r'(\bid="|href="#|url\(#)([^")]+)', lambda id_: id_[1] + ids[id_[2]], svg)
-        return re.sub(r'<(?![^>]* class=)[^>]* style="[^"]*"', classed, svg)
+        return re.sub(r"<[^>]+>", of_tag, _ungrouped(svg[0]))
 
-    def classed(start: re.Match[str]) -> str:
-        tag, _, style = start[0].removesuffix('"').rpartition(' style="')
-        return f'{tag} class="{classes.setdefault(style, f"z{len(classes)}")}"'
+    def of_tag(tag: re.Match[str]) -> str:
+        named = re.sub(
+            r'(\bid="|href="#|url\(#)([^")]+)', lambda name: name[1] + ids[name[2]], tag[0]
+        )
+        return named if " class=" in named else re.sub(r' style="([^"]*)"', classed, named)
+
+    def classed(style: re.Match[str]) -> str:
+        return f' class="{classes.setdefault(style[1], f"z{len(classes)}")}"'
 
     content = WHOLE_SVG.sub(lighter, content)
     # As specific as what the page's own style sheet says of all that is in a figure.
@@ -254,15 +266,15 @@ def _ungrouped(svg: str) -> str:
     kept: list[bool] = []
 
     def tag(found: re.Match[str]) -> str:
-        closes, name, attributes = found.groups()
-        if name != "g" or attributes.endswith("/"):
+        closes, attributes = found.groups()
+        if attributes.endswith("/"):
             return found[0]
         if closes:
             return found[0] if kept.pop() else ""
         kept.append(bool(attributes))
         return found[0] if kept[-1] else ""
 
-    return TAG.sub(tag, svg)
+    return GROUP.sub(tag, svg)
 
 
 def _named(looks: Iterable[Look]) -> list[tuple[str, Look]]:
