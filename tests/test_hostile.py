@@ -126,7 +126,8 @@ def test_figures_show_every_string(start: int, tmp_path: Path) -> None:
     alone = (tmp_path / "f.svg").read_text(encoding="utf-8")
     shades = looks([{"name": "a", "rank": 0}, {"name": "b", "rank": 1}]).values()
     alt = html.escape(wording.clean(batch[0]))
-    for svg in (alone, typeset.inline_svg("f", alone, alt, shades)):
+    inline, _ = typeset._shared(typeset.inline_svg("f", alone, alt, shades))
+    for svg in (alone, inline):
         tree = ET.fromstring(svg[svg.index("<svg") : svg.rindex("</svg>") + 6])
         texts = [one_line("".join(e.itertext())) for e in tree.iter() if e.tag.endswith("}text")]
         assert sorted(texts) == sorted(read(text) for text in batch)
@@ -211,3 +212,22 @@ def test_whole_papers_show_every_string(
     for name in ("index.md", "mkdocs.md"):
         without_code = re.sub(r"`[^`]*`", "", (report / name).read_text(encoding="utf-8"))
         assert not re.search(r"<(?!https?://[^\s>]*>)[a-z!/?]", without_code), name
+
+
+@pytest.mark.parametrize("paper_number", [number for number in PAPERS if number % 10 == 0])
+def test_papers_show_every_string_in_their_figures(paper_number: int, tmp_path: Path) -> None:
+    """Labels of axes, rows and legends, in figures that are part of the page."""
+    some = named(islice(cycle(STRINGS), paper_number * IN_ONE_PAPER, None))
+    rows = [{"name": name, "rank": i, "label": some.study["learners"][name]["label"]}
+            for i, name in enumerate(some.learners)]  # fmt: skip
+    for name, figure in synthetic_study.draw(some, rows):
+        figures.save(figure, tmp_path / f"figures/{name}.svg", name)
+    paper.render(some, tmp_path / "figures", bundles.REPORTS, tmp_path / "report")
+    page = (tmp_path / "report/report.html").read_text(encoding="utf-8")
+    texts = one_line(" ".join(Skeleton(" ".join(re.findall("<text.*?</text>", page, re.S))).texts))
+    for row in rows:
+        assert read(row["label"]) in texts
+    assert not {tag for tag, _ in Skeleton(page).tags} & {"img", "iframe", "object", "embed"}
+    tags = " ".join(re.findall(r"<\w[^<>]*>", page))
+    targets = re.findall(r'href="#([^"]+)"', tags) + re.findall(r'="url\(#([^)]+)\)', tags)
+    assert set(targets) <= set(re.findall(r'\sid="([^"]+)"', tags))

@@ -21,7 +21,7 @@ from takeoff.paper.looks import INK, Look
 PDF_STANDARDS = ["a-3a", "ua-1"]
 NO_DATE = 1767225600  # PDF/A wants a date; a fixed one makes equal papers equal bytes
 EXPECTED_WARNING = "html export is under active development"
-TAG = re.compile(r"""<[a-zA-Z][^\s<>"/]*(?:\s+[^\s=<>"/]+(?:="[^"]*")?)*\s*/?>""")
+START_TAG = re.compile(r"""<[a-zA-Z][^\s<>"/]*(?:\s+[^\s=<>"/]+(?:="[^"]*")?)*\s*/?>""")
 ATTRIBUTE = re.compile(r'="([^"]*)"')
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 
@@ -56,7 +56,8 @@ def to_html(folder: Path) -> Body:
     Raises:
         TakeoffError: Typst fails or warns, which it does where the page would lack something.
     """
-    page = TAG.sub(lambda tag: ATTRIBUTE.sub(_escaped, tag[0]), _compile(folder, "html").decode())
+    page = _compile(folder, "html").decode()
+    page = START_TAG.sub(lambda tag: ATTRIBUTE.sub(_escaped, tag[0]), page)
     content, contents = _with_anchors(_between(page, "body"))
     return Body(content, _between(page, "style"), contents)
 
@@ -228,7 +229,8 @@ def _compact_places(found: re.Match[str]) -> str:
 
 
 WHOLE_SVG = re.compile(r"<svg .*?</svg>", re.DOTALL)
-GROUP = re.compile(r"<(/?)g\b([^>]*)>")
+TAG = re.compile(r"<(/?)(\w+)([^>]*)>")
+INNER_TAG = re.compile(r"<(?!svg )[^>]+>")  # that of the whole holds the alternative text
 
 
 def _shared(content: str) -> tuple[str, str]:
@@ -242,19 +244,19 @@ def _shared(content: str) -> tuple[str, str]:
     classes: dict[str, str] = {}
     ids: dict[str, str] = {}
 
-    def lighter(svg: re.Match[str]) -> str:
-        for name in re.findall(r'<[^>]*\bid="([^"]+)"', svg[0]):
-            ids.setdefault(name, f"i{len(ids)}")
-        return re.sub(r"<[^>]+>", of_tag, _ungrouped(svg[0]))
+    def lighter(found: re.Match[str]) -> str:
+        svg = INNER_TAG.sub(renamed, _ungrouped(found[0]))
+        return re.sub(r'<(?![^>]* class=)[^>]* style="[^"]*"', classed, svg)
 
-    def of_tag(tag: re.Match[str]) -> str:
-        named = re.sub(
-            r'(\bid="|href="#|url\(#)([^")]+)', lambda name: name[1] + ids[name[2]], tag[0]
-        )
-        return named if " class=" in named else re.sub(r' style="([^"]*)"', classed, named)
+    def renamed(tag: re.Match[str]) -> str:
+        return re.sub(r'(\bid="|href="#|url\(#)([^")]+)', short, tag[0])
 
-    def classed(style: re.Match[str]) -> str:
-        return f' class="{classes.setdefault(style[1], f"z{len(classes)}")}"'
+    def short(found: re.Match[str]) -> str:
+        return found[1] + ids.setdefault(found[2], f"i{len(ids)}")
+
+    def classed(start: re.Match[str]) -> str:
+        tag, _, style = start[0].removesuffix('"').rpartition(' style="')
+        return f'{tag} class="{classes.setdefault(style, f"z{len(classes)}")}"'
 
     content = WHOLE_SVG.sub(lighter, content)
     # As specific as what the page's own style sheet says of all that is in a figure.
