@@ -229,7 +229,7 @@ def _compact_places(found: re.Match[str]) -> str:
 
 
 WHOLE_SVG = re.compile(r"<svg .*?</svg>", re.DOTALL)
-TAG = re.compile(r"<(/?)(\w+)([^>]*)>")
+GROUP = re.compile(r"<(/?)g\b([^>]*)>")
 INNER_TAG = re.compile(r"<(?!svg )[^>]+>")  # that of the whole holds the alternative text
 
 
@@ -244,19 +244,18 @@ def _shared(content: str) -> tuple[str, str]:
     classes: dict[str, str] = {}
     ids: dict[str, str] = {}
 
-    def lighter(found: re.Match[str]) -> str:
-        svg = INNER_TAG.sub(renamed, _ungrouped(found[0]))
-        return re.sub(r'<(?![^>]* class=)[^>]* style="[^"]*"', classed, svg)
+    def lighter(svg: re.Match[str]) -> str:
+        return INNER_TAG.sub(of_tag, _ungrouped(svg[0]))
 
-    def renamed(tag: re.Match[str]) -> str:
-        return re.sub(r'(\bid="|href="#|url\(#)([^")]+)', short, tag[0])
+    def of_tag(tag: re.Match[str]) -> str:
+        named = re.sub(r'(\bid="|href="#|url\(#)([^")]+)', short, tag[0])
+        return named if " class=" in named else re.sub(r' style="([^"]*)"', classed, named)
 
-    def short(found: re.Match[str]) -> str:
-        return found[1] + ids.setdefault(found[2], f"i{len(ids)}")
+    def short(name: re.Match[str]) -> str:
+        return name[1] + ids.setdefault(name[2], f"i{len(ids)}")
 
-    def classed(start: re.Match[str]) -> str:
-        tag, _, style = start[0].removesuffix('"').rpartition(' style="')
-        return f'{tag} class="{classes.setdefault(style, f"z{len(classes)}")}"'
+    def classed(style: re.Match[str]) -> str:
+        return f' class="{classes.setdefault(style[1], f"z{len(classes)}")}"'
 
     content = WHOLE_SVG.sub(lighter, content)
     # As specific as what the page's own style sheet says of all that is in a figure.
