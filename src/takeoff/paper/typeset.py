@@ -51,7 +51,7 @@ def to_pdf(folder: Path) -> bytes:
     Raises:
         TakeoffError: Typst fails or warns; a document that isn't accessible is a failure.
     """
-    how = {"pdf_standards": PDF_STANDARDS, "timestamp": NO_DATE}
+    how: dict[str, Any] = {"pdf_standards": PDF_STANDARDS, "timestamp": NO_DATE}
     try:
         return _compile(folder, "pdf", **how)
     except TakeoffError as error:
