@@ -13,6 +13,7 @@ UNKNOWN = "\u2013"  # what a table shows where there is no number
 UNREADABLE = "\ufffd"
 # They would turn around text that isn't theirs; letters find their direction without them.
 DIRECTION_CONTROLS = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}
+BYTE_ORDER_MARK = 0xFEFF  # shows nothing, and PDF/A refuses it
 BREAKS = re.compile(r"[ \t-\r\x1c-\x1f\x85\u2028\u2029]+")  # but not no-break spaces
 NOT_TEXT = {"Cc", "Cs", "Co"}  # control, surrogate and private-use characters
 NOT_XML = {0xFFFE, 0xFFFF}
@@ -21,17 +22,23 @@ NOT_XML = {0xFFFE, 0xFFFF}
 def clean(text: str) -> str:
     """A user's string as one line of text that SVG, HTML and PDF can all hold.
 
-    White space is joined; direction controls go; characters that no font or file format knows
-    become the replacement character, so that a reader sees that something is missing.
+    White space is joined; direction controls and byte order marks go; characters that no font or
+    file format knows become the replacement character, so that a reader sees that something is
+    missing.
     """
     return "".join(_shown(character) for character in BREAKS.sub(" ", text).strip(" "))
 
 
 def _shown(character: str) -> str:
-    if ord(character) in DIRECTION_CONTROLS:
+    if ord(character) in DIRECTION_CONTROLS or ord(character) == BYTE_ORDER_MARK:
         return ""
     unknown = unicodedata.category(character) in NOT_TEXT or ord(character) in NOT_XML
     return UNREADABLE if unknown else character
+
+
+def encoded(text: str) -> bytes:
+    """A text as UTF-8, which has no half characters (lone surrogates)."""
+    return re.sub("[\ud800-\udfff]", UNREADABLE, text).encode()
 
 
 def decimal(value: float, decimals: int) -> str:

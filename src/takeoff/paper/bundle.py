@@ -101,7 +101,7 @@ def _read(path: Path) -> bytes:
 
 def _json(value: Any) -> bytes:
     text = json.dumps(value, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False)
-    return f"{text}\n".encode()
+    return wording.encoded(f"{text}\n")
 
 
 # The badge

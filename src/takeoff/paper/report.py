@@ -243,7 +243,7 @@ def _publish(files: Mapping[str, bytes], staged: Path, out: Path) -> None:
 
 def _json(value: Any) -> bytes:
     text = json.dumps(value, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False)
-    return f"{text}\n".encode()
+    return wording.encoded(f"{text}\n")
 
 
 def _csv(frame: pd.DataFrame) -> bytes:

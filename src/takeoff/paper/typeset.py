@@ -21,6 +21,7 @@ from takeoff.paper.looks import INK, Look
 PDF_STANDARDS = ["a-3a", "ua-1"]
 NO_DATE = 1767225600  # PDF/A wants a date; a fixed one makes equal papers equal bytes
 EXPECTED_WARNING = "html export is under active development"
+INTERNAL = "internal error"
 START_TAG = re.compile(r"""<[a-zA-Z][^\s<>"/]*(?:\s+[^\s=<>"/]+(?:="[^"]*")?)*\s*/?>""")
 ATTRIBUTE = re.compile(r'="([^"]*)"')
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
@@ -44,10 +45,19 @@ class Body:
 def to_pdf(folder: Path) -> bytes:
     """Compile folder/paper.typ to PDF/A-3a and PDF/UA-1.
 
+    In rare layouts Typst (0.15) can't tag figures that float and fails with an internal error; then
+    all of them stay where they stand in the text.
+
     Raises:
         TakeoffError: Typst fails or warns; a document that isn't accessible is a failure.
     """
-    return _compile(folder, "pdf", pdf_standards=PDF_STANDARDS, timestamp=NO_DATE)
+    how: dict[str, Any] = {"pdf_standards": PDF_STANDARDS, "timestamp": NO_DATE}
+    try:
+        return _compile(folder, "pdf", **how)
+    except TakeoffError as error:
+        if INTERNAL not in error.problem:
+            raise
+        return _compile(folder, "pdf", floats="no", **how)
 
 
 def to_html(folder: Path) -> Body:
@@ -68,13 +78,15 @@ def _escaped(value: re.Match[str]) -> str:
     return f'="{escaped}"'
 
 
-def _compile(folder: Path, target: Literal["pdf", "html"], **options: Any) -> bytes:
+def _compile(
+    folder: Path, target: Literal["pdf", "html"], floats: str = "yes", **options: Any
+) -> bytes:
     compiler = typst.Compiler(
         str(folder / "paper.typ"),
         root=str(folder),
         font_paths=[str(FONTS)],
         ignore_system_fonts=True,
-        sys_inputs={"target": target},
+        sys_inputs={"target": target, "floats": floats},
     )
     try:
         output, warnings = compiler.compile_with_warnings(format=target, **options)
