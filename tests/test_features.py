@@ -131,3 +131,43 @@ def test_a_crossing_says_until_when_features_pay() -> None:
     one = found(falling, lambda m: 0.22 * (m / 400) ** -0.1).tables["stops"].iloc[0]
     assert one["verdict"] == "crosses" and one["better_after"] == "raw"
     assert one["low"] < one["m"] < one["high"]
+
+
+def test_the_largest_network_is_one_on_raw_features() -> None:
+    """However a ladder ranks those on hand-made ones."""
+    runs = pd.concat([curve("svm_rbf", falling), curve("mlp_large", falling)])
+    own = pd.concat([curve("svm_rbf_hand", ahead), curve("mlp_large_hand", ahead)])
+    of_hand = {"name": "mlp_large_hand", "label": "by hand", "family": "network", "rank": 2}
+    settings = {
+        "claims": CLAIMS, "level": 0.95, "forecast_level": 0.9, "datasets": ["spam"],
+        "feature_pairs": [["svm_rbf", "svm_rbf_hand"], ["mlp_large", "mlp_large_hand"]],
+        "learners": [*LADDER, HAND, of_hand],
+    }  # fmt: skip
+    one = features.analyse(Asked(settings, runs, own, {"spam": SHEET}))
+    assert one.tables["rivals"]["network"].tolist() == ["mlp_large"]
+
+
+def test_all_runs_may_come_together() -> None:
+    """Where a study trains both kinds by itself, the experiment has none of its own."""
+    apart = found(falling, ahead)
+    runs = [curve("svm_rbf", falling), curve("mlp_large", falling), curve("svm_rbf_hand", ahead)]
+    settings = {
+        "claims": CLAIMS, "level": 0.95, "forecast_level": 0.9, "datasets": ["spam"],
+        "feature_pairs": [["svm_rbf", "svm_rbf_hand"]], "learners": [*LADDER, HAND],
+    }  # fmt: skip
+    together = features.analyse(Asked(settings, pd.concat(runs), None, {"spam": SHEET}))
+    assert together.claims == apart.claims
+
+
+@pytest.mark.parametrize(
+    ("each", "verdict"),
+    [
+        ([], None),
+        (["supported", "refuted"], "supported"),
+        (["refuted", "refuted"], "refuted"),
+        (["refuted", "undecided"], "undecided"),
+    ],
+)
+def test_one_win_is_a_win_somewhere(each: list[Any], verdict: str | None) -> None:
+    """And only losses everywhere show that there is none."""
+    assert features.anywhere(each) == verdict

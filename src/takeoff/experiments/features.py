@@ -13,9 +13,10 @@ shrinking: The ratio is larger there than at as many of the largest m: what hand
 Ratios are taken within each repeat, averaged over the m, and have t intervals over the repeats.
 
 Beside the claim, as the lecture says "may": whether a support vector machine on hand-made features
-has a lower error at the smallest m than the largest network on raw ones; where hand-made features
-stop paying (`decisions.crossing`); and what they are worth in labels: the number of labelled
-examples at which raw features give the same error, as a multiple of m.
+has a lower error at the smallest m than the largest network on raw ones, on each data set and
+anywhere; where hand-made features stop paying (`decisions.crossing`); and what they are worth in
+labels: the number of labelled examples at which raw features give the same error, as a multiple
+of m.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from takeoff.statistics.claims import (
     verdict_on,
 )
 from takeoff.statistics.fits import error_tables
-from takeoff.statistics.intervals import Floats, decide, holm, mean_of
+from takeoff.statistics.intervals import Floats, Verdict, decide, holm, mean_of
 from takeoff.statistics.options import curves_of
 
 CLAIM = "features_matter_when_small"
@@ -86,19 +87,23 @@ def analyse(asked: Asked) -> Findings:
 
     Returns:
         tables: errors, worth, stops and rivals.
-        decided: small_m and level; pairs (raw, hand_made) by data set.
+        decided: small_m, level, and anywhere: the verdict on whether the machine wins on some data
+            set, None where nothing was compared.
     """
     settings = asked.settings
     thresholds = dict(settings["claims"])
     thresholds.pop("population", None)
     known = ClaimSettings(level=settings["level"], **thresholds)
-    assert asked.own is not None
-    runs = pd.concat([asked.runs, asked.own], ignore_index=True)
+    runs = pd.concat(
+        [frame for frame in (asked.runs, asked.own) if frame is not None], ignore_index=True
+    )
     tables = {str(name): error_tables(rows) for name, rows in runs.groupby("dataset", sort=False)}
     hand = {hand_made for _, hand_made in settings["feature_pairs"]}
     pairs = list(_pairs(tables, settings["feature_pairs"], settings["datasets"]))
     parts = decided([part for pair in pairs for part in _parts(pair, known)], known)
     measures = {name: Measure.of(sheet) for name, sheet in asked.sheets.items()}
+    on_raw = [one for one in settings["learners"] if one["name"] not in hand]
+    rivals = _rivals(pairs, tables, on_raw, known)
     return Findings(
         claims=[_claim(parts)],
         tables={
@@ -107,11 +112,13 @@ def analyse(asked: Asked) -> Findings:
             "stops": pd.DataFrame(
                 _stops(pairs, runs, measures, settings["forecast_level"]), columns=STOPS
             ),
-            "rivals": pd.DataFrame(
-                _rivals(pairs, tables, settings["learners"], known), columns=RIVALS
-            ),
+            "rivals": pd.DataFrame(rivals, columns=RIVALS),
         },
-        decided={"small_m": known.small_m, "level": known.level},
+        decided={
+            "small_m": known.small_m,
+            "level": known.level,
+            "anywhere": anywhere([row["verdict"] for row in rivals]),
+        },
         names={one["name"]: one["label"] for one in settings["learners"] if one["name"] in hand},
     )
 
@@ -266,7 +273,7 @@ def _stops(
 def _rivals(
     pairs: Sequence[Pair],
     tables: Mapping[str, Mapping[str, Curve]],
-    learners: Sequence[Mapping[str, Any]],
+    on_raw: Sequence[Mapping[str, Any]],
     known: ClaimSettings,
 ) -> list[dict[str, Any]]:
     """A support vector machine on hand-made features against the largest network on raw ones.
@@ -274,7 +281,7 @@ def _rivals(
     The difference is the network's error minus that of the machine, averaged over the small m. As
     the question is whether the machine wins anywhere, p-values are corrected over the data sets.
     """
-    networks = sorted((one for one in learners if one["rank"]), key=lambda one: int(one["rank"]))
+    networks = sorted((one for one in on_raw if one["rank"]), key=lambda one: int(one["rank"]))
     found, sides = [], []
     for pair in pairs:
         largest = networks[-1]["name"] if networks else ""
@@ -298,3 +305,16 @@ def _rivals(
     return [
         row | {"verdict": decide(wins[i], loses[i], known.level)} for i, row in enumerate(found)
     ]
+
+
+def anywhere(verdicts: Sequence[Verdict]) -> Verdict | None:
+    """Whether the machine wins on some data set, from what is shown on each of them.
+
+    Supported by a single win, as verdicts are corrected over the data sets; refuted only where it
+    is shown to lose on all of them. None where there is nothing to judge by.
+    """
+    if not verdicts:
+        return None
+    if "supported" in verdicts:
+        return "supported"
+    return "refuted" if set(verdicts) == {"refuted"} else "undecided"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FILE = "experiments/features.json"
 SIGNS = {"at least": "≥", "at most": "≤", "": ""}
 BOUNDS = {"at least": "^", "at most": "v"}  # markers that point beyond a bound
+ENDS = ("overtaken", "expected", "reversed", "never", "useless", "open", "")  # `PairView.end`
 FROM_A_LOG = {"ad_click"}  # data sets whose hand-made features know labels that m doesn't count
 
 
@@ -82,6 +83,7 @@ class PairView:
         stops: "crosses", "none" or "undecided"; or "" where it isn't known.
         ahead: Whether that is beyond the measured m.
         after: Which features are better behind a crossing, or throughout.
+        title: Of the data set.
     """
 
     id: str
@@ -92,6 +94,18 @@ class PairView:
     stops: str
     ahead: bool
     after: str
+    title: str
+
+    @property
+    def end(self) -> str:
+        """How hand-made features come to stop paying: a word for each sentence on it."""
+        if self.stops == "crosses" and self.after == "raw":
+            return "expected" if self.ahead else "overtaken"
+        if self.stops == "crosses":
+            return "reversed"
+        if self.stops == "none":
+            return "useless" if self.after == "raw" else "never"
+        return "open" if self.stops else ""
 
 
 @dataclass(frozen=True)
@@ -114,7 +128,11 @@ class GroupView:
 
 
 def view(results: Results, findings: Findings) -> dict[str, Any]:
-    """groups (a `GroupView` each), rivals, and titles of data sets whose features use a log."""
+    """What templates see as `experiments.features`.
+
+    groups (a `GroupView` each), ends (the pairs by their `PairView.end`), rivals, anywhere (the
+    verdict on all rivals), and logs (titles of data sets whose features use a log).
+    """
     tables = findings.tables
     titles = {name: wording.clean(results.sheets[name]["title"]) for name in results.datasets}
     present = set(tables["worth"]["dataset"])
@@ -133,7 +151,16 @@ def view(results: Results, findings: Findings) -> dict[str, Any]:
         for row in tables["rivals"].to_dict("records")
     ]
     logs = [group.title for group in groups if group.name in FROM_A_LOG]
-    return {"groups": groups, "rivals": rivals, "logs": logs}
+    ends: dict[str, list[PairView]] = {end: [] for end in ENDS}
+    for pair in (pair for group in groups for pair in group.pairs):
+        ends[pair.end].append(pair)
+    return {
+        "groups": groups,
+        "ends": ends,
+        "rivals": rivals,
+        "anywhere": findings.decided["anywhere"],
+        "logs": logs,
+    }
 
 
 def _named(results: Results, learner: str) -> str:
@@ -158,6 +185,7 @@ def _pairs(
             stops=stop["verdict"],
             ahead=stop["basis"] == "forecast",
             after=stop["better_after"],
+            title=wording.clean(results.sheets[dataset]["title"]),
         )
 
 
