@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 FILE = "experiments/features.json"
 SIGNS = {"at least": "≥", "at most": "≤", "": ""}
-BOUNDS = {"at least": "^", "at most": "v"}  # markers that point beyond a bound
+BOUNDS = (  # an arrow beyond each kind of bound, and how far from its mark, in points
+    ("at least", r"$\uparrow$", 7.5),
+    ("at most", r"$\downarrow$", -7.5),
+)
 ENDS = ("overtaken", "expected", "reversed", "never", "useless", "open", "")  # `PairView.end`
 FROM_A_LOG = {"ad_click"}  # data sets whose hand-made features know labels that m doesn't count
 
@@ -273,17 +276,22 @@ def _curve(ax: Axes, rows: pd.DataFrame, look: Look, hand_made: bool, gid: str) 
 
 
 def _factors(ax: Axes, rows: pd.DataFrame, look: Look, aside: float, gid: str) -> None:
-    """Factors with their intervals, a bit aside; a bound is an arrow that points beyond it."""
+    """Factors with their intervals, a bit aside; a bound is an open mark with an arrow."""
+    from matplotlib.transforms import offset_copy
+
     known = rows[rows["bound"] == ""]
     ax.plot(aside * known["m"], known["factor"], color=look.colour, marker=look.marker, lw=1.1,
             gid=f"{gid}:factors")  # fmt: skip
     for i, row in enumerate(known.to_dict("records")):
         ax.plot([aside * row["m"]] * 2, [row["low"], row["high"]], color=look.colour, lw=1.1,
                 gid=f"{gid}:interval{i}")  # fmt: skip
-    for bound, marker in BOUNDS.items():
-        some = rows[rows["bound"] == bound]
-        ax.plot(aside * some["m"], some["factor"], ls="none", marker=marker, ms=6, mfc="none",
-                color=look.colour, gid=f"{gid}:{bound.replace(' ', '')}")  # fmt: skip
+    for bound, arrow, points in BOUNDS:
+        some, own = rows[rows["bound"] == bound], f"{gid}:{bound.replace(' ', '')}"
+        there = (aside * some["m"], some["factor"])
+        ax.plot(*there, ls="none", marker=look.marker, mfc="none", color=look.colour, gid=own)
+        beyond = offset_copy(ax.transData, ax.figure, y=points, units="points")
+        ax.plot(*there, ls="none", marker=arrow, ms=6, mew=0.4, color=look.colour,
+                transform=beyond, gid=f"{own}:arrow")  # fmt: skip
 
 
 def _legend(
