@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.path import Path as MplPath
 
     from takeoff.experiments import Findings
     from takeoff.paper.experiments import Drawn
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 
 FILE = "experiments/features.json"
 SIGNS = {"at least": "≥", "at most": "≤", "": ""}
-BOUNDS = (  # an arrow beyond each kind of bound, and how far from its mark, in points
-    ("at least", r"$\uparrow$", 7.5),
-    ("at most", r"$\downarrow$", -7.5),
-)
+BOUNDS = {"at least": 1, "at most": -1}  # where what a bound leaves open lies: above, below
+ARROW = ((0, -1), (0, 1), (-0.5, 0.3), (0, 1), (0.5, 0.3))  # shaft and head, pointing up
+ROOM = 1.4  # that an arrow needs, as a factor
+BEYOND = 9  # points from a bound's mark to the middle of its arrow
 ENDS = ("overtaken", "expected", "reversed", "never", "useless", "open", "")  # `PairView.end`
 FROM_A_LOG = {"ad_click"}  # data sets whose hand-made features know labels that m doesn't count
 
@@ -247,7 +248,8 @@ def _draw_worth(about: Drawn) -> Figure:
         own = worth[(worth["dataset"] == dataset) & worth["factor"].notna()]
         for i, (raw, rows) in enumerate(own.groupby("raw", sort=False)):
             _factors(ax, rows.sort_values("m"), look[str(raw)], 1.05**i, f"{raw}:{dataset}")
-        figures._log_axis(ax, [*own["factor"], 0.7, 1.5], wording.plain_number)
+        arrows = own["factor"] * ROOM ** own["bound"].map(BOUNDS).fillna(0)
+        figures._log_axis(ax, [*own["factor"], *arrows, 0.7, 1.5], wording.plain_number)
         ax.yaxis.set_major_formatter(
             FuncFormatter(lambda y, _: f"{wording.plain_number(y)}\N{MULTIPLICATION SIGN}")
         )
@@ -277,7 +279,7 @@ def _curve(ax: Axes, rows: pd.DataFrame, look: Look, hand_made: bool, gid: str) 
 
 def _factors(ax: Axes, rows: pd.DataFrame, look: Look, aside: float, gid: str) -> None:
     """Factors with their intervals, a bit aside; a bound is an open mark with an arrow."""
-    from matplotlib.transforms import offset_copy
+    from matplotlib.transforms import ScaledTranslation
 
     known = rows[rows["bound"] == ""]
     ax.plot(aside * known["m"], known["factor"], color=look.colour, marker=look.marker, lw=1.1,
@@ -285,13 +287,21 @@ def _factors(ax: Axes, rows: pd.DataFrame, look: Look, aside: float, gid: str) -
     for i, row in enumerate(known.to_dict("records")):
         ax.plot([aside * row["m"]] * 2, [row["low"], row["high"]], color=look.colour, lw=1.1,
                 gid=f"{gid}:interval{i}")  # fmt: skip
-    for bound, arrow, points in BOUNDS:
+    for bound, up in BOUNDS.items():
         some, own = rows[rows["bound"] == bound], f"{gid}:{bound.replace(' ', '')}"
         there = (aside * some["m"], some["factor"])
         ax.plot(*there, ls="none", marker=look.marker, mfc="none", color=look.colour, gid=own)
-        beyond = offset_copy(ax.transData, ax.figure, y=points, units="points")
-        ax.plot(*there, ls="none", marker=arrow, ms=6, mew=0.4, color=look.colour,
-                transform=beyond, gid=f"{own}:arrow")  # fmt: skip
+        beyond = ScaledTranslation(0, up * BEYOND / 72, ax.figure.dpi_scale_trans)
+        ax.plot(*there, ls="none", marker=_arrow(up), ms=9, mfc="none", color=look.colour,
+                transform=ax.transData + beyond, gid=f"{own}:arrow")  # fmt: skip
+
+
+def _arrow(up: int) -> MplPath:
+    """A marker that points up, or down for -1."""
+    from matplotlib.path import Path as MplPath
+
+    move, line = MplPath.MOVETO, MplPath.LINETO
+    return MplPath([(x, up * y) for x, y in ARROW], [move, line, move, line, line])
 
 
 def _legend(
