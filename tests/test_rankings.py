@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -16,16 +17,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from test_paper import FIGURES as OTHER_FIGURES
-from test_paper import REPORTS, plain
+from test_paper import REPORTS, plain, tidy, written
 
 from takeoff import experiments
 from takeoff.experiments import Asked, Findings, rankings
 from takeoff.paper import report as paper
+from takeoff.paper import typeset
 from takeoff.paper.experiments import Drawn
 from takeoff.paper.experiments import rankings as shown
 from takeoff.paper.facts import Results
+from takeoff.statistics.intervals import decide, mean_over_pairs
 
 M = [100, 200, 400, 800]
+BLANK = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"></svg>'
+HEADING = "Who wins, and how often"
 NAMES = ["logistic_regression", "svm_rbf", "mlp_large"]
 
 
@@ -34,10 +39,38 @@ def ranks_of(errors: Any) -> np.ndarray[Any, Any]:
 
 
 def test_equal_rankings_agree_fully() -> None:
-    """And their interval is just that."""
-    ranks = ranks_of([[1, 1, 1], [2, 2, 2], [3, 3, 3]])
+    """But do not prove that another would be equal."""
+    ranks = ranks_of([[1, 1, 1, 1, 1], [2, 2, 2, 2, 2], [3, 3, 3, 3, 3]])
     assert rankings.concordance(ranks) == pytest.approx(1)
-    assert rankings.concordance_interval(ranks, 0.95) == pytest.approx((1, 1))
+    low, high = rankings.concordance_interval(ranks[None], 0.95)
+    step = 0.5  # of Spearman's rho, for three learners
+    assert low == pytest.approx(1 - 4 / 5 * 2.776 * 2 * step / 5, abs=1e-3) and high == 1
+
+
+@pytest.mark.parametrize(
+    ("ranks", "w"),
+    [
+        # Sums of ranks 4, 6, 8 around 6: S = 8; 12 * 8 / (9 * 24)
+        ([[1, 2, 1], [2, 1, 3], [3, 3, 2]], 4 / 9),
+        # Sums 3, 3: opposite rankings
+        ([[1, 2], [2, 1]], 0),
+        # Sums 2.5, 3.5, 6: S = 6.5; one pair tied, T = 6; 12 * 6.5 / (4 * 24 - 2 * 6)
+        ([[1, 1.5], [2, 1.5], [3, 3]], 13 / 14),
+    ],
+)
+def test_w_by_hand(ranks: list[list[float]], w: float) -> None:
+    """With and without ties."""
+    assert rankings.concordance(np.array(ranks, dtype=float)) == pytest.approx(w)
+
+
+def test_the_interval_of_w_is_that_of_the_mean_correlation() -> None:
+    """A U-statistic over the repeats; so it always holds W itself."""
+    errors = np.random.default_rng(5).random((4, 7)) + np.arange(4)[:, None] / 4
+    rho = mean_over_pairs(stats.spearmanr(errors).statistic)
+    low, high = rankings.concordance_interval(ranks_of(errors)[None], 0.9)
+    expected = [(1 + 6 * end) / 7 for end in rho.interval(0.9)]
+    assert (low, high) == pytest.approx((max(expected[0], 0), min(expected[1], 1)))
+    assert low <= rankings.concordance(ranks_of(errors)) <= high
 
 
 def test_the_mean_correlation_of_ranks_follows_from_w() -> None:
@@ -73,19 +106,75 @@ def test_entropy_counts_the_bits_that_a_repeat_leaves_to_guess() -> None:
     assert rankings.entropy(even[:, :4]) == pytest.approx(1 + 1 / (8 * math.log(2)))
 
 
+def test_a_change_of_entropy_is_shown_only_by_enough_repeats() -> None:
+    """Three repeats that agree, after three that don't, show nothing; thirty do."""
+    few = np.tile(ranks_of([[1, 2, 3], [2, 3, 1], [3, 1, 2]]), (2, 1, 1))
+    many = np.tile(ranks_of([[1, 1, 1], [2, 2, 2], [3, 3, 3]]), (2, 1, 1))
+    for copies, shown_to_fall in ((1, False), (10, True)):
+        own = [np.tile(ranks, copies) for ranks in (few, many)]
+        change = rankings.entropy_change(*own)
+        assert change.value == pytest.approx(-math.log2(3))
+        assert (change.interval(0.95)[1] < 0) is shown_to_fall
+        back = rankings.entropy_change(*own[::-1])
+        assert (back.value, back.se) == pytest.approx((-change.value, change.se))
+
+
+@pytest.mark.parametrize("repeats", [3, 5, 8])
+def test_equal_entropies_are_seldom_called_different(repeats: int) -> None:
+    """Also where the winner is all but certain, and the m of one end have the same luck."""
+    random, wrong = np.random.default_rng(1), 0
+    for _ in range(300):
+        errors = 1.5 * np.arange(3)[:, None] + random.standard_normal((2, 3, repeats))
+        few, many = (np.stack([ranks_of(own)] * 2) for own in errors)
+        change = rankings.entropy_change(few, many)
+        wrong += decide(change.p_below(0), change.p_above(0), 0.95) != "undecided"
+    assert wrong <= 0.05 * 300
+
+
+def test_no_disagreement_on_the_winner_is_no_certainty() -> None:
+    """The standard error is that of one odd repeat among others that agree."""
+    same = ranks_of([[1.0] * 5, [2.0] * 5, [3.0] * 5])[None]
+    odd = ranks_of([[3.0, *[1.0] * 4], [2.0] * 5, [1.0, *[3.0] * 4]])[None]
+    expected = rankings.entropy_change(odd, same).se
+    assert rankings.entropy_change(same, same).se == pytest.approx(expected) and expected > 0
+
+
+@given(st.integers(0, 10_000))
+def test_entropy_knows_no_names_and_no_scale(seed: int) -> None:
+    """And lies between nothing and as many bits as the learners have."""
+    random = np.random.default_rng(seed)
+    errors = random.integers(1, 5, (4, 5)).astype(float)
+    bits = rankings.mean_entropy(ranks_of(errors)[None])
+    other = rankings.mean_entropy(ranks_of(np.exp(errors[random.permutation(4)]))[None])
+    assert bits == pytest.approx(other) and 0 <= bits <= 2
+
+
 def test_a_shared_win_is_shared() -> None:
     """Two that tie for the lowest error get half of the repeat each."""
     assert rankings.wins_of(ranks_of([[1], [1], [2]]))[:, 0].tolist() == [0.5, 0.5, 0]
 
 
-def found(winners: list[str], learners: int = 3, repeats: int = 6) -> Findings:
-    """One learner wins at each m; "any" leaves it to luck."""
+def found(
+    winners: list[str], learners: int = 3, repeats: int = 6, *, others: bool = False, cap: int = 800
+) -> Findings:
+    """One learner wins at each m; "any" leaves it to luck, "turns" lets each win in its turn.
+
+    Args:
+        winners: At the m of `M`, in order.
+        learners, repeats: How many.
+        others: Whether there are runs of a learner that was not asked about, which always wins.
+        cap: The largest m of the second learner.
+    """
     random, rows = np.random.default_rng(0), []
-    for m, winner in zip(M, winners, strict=True):
+    for m, winner in zip(M, winners, strict=False):
         for repeat in range(repeats):
+            first = NAMES[repeat % learners] if winner == "turns" else winner
             for name in NAMES[:learners]:
-                error = 0.1 if name == winner else 0.2 + 0.1 * random.random()
+                error = 0.1 if name == first else 0.2 + 0.1 * random.random()
                 rows.append(("spam", name, m, repeat, error))
+            if others:
+                rows.append(("spam", "mlp_4", m, repeat, 0.01))
+    rows = [row for row in rows if row[1] != NAMES[1] or row[2] <= cap]
     runs = pd.DataFrame(rows, columns=["dataset", "learner", "m", "repeat", "test_error"])
     settings = {
         "learners": [{"name": name} for name in NAMES], "claims": {"small_m": 2}, "level": 0.95,
@@ -97,26 +186,59 @@ def found(winners: list[str], learners: int = 3, repeats: int = 6) -> Findings:
 def test_who_wins_is_told_at_both_ends() -> None:
     """With the share of the repeats, and less entropy where one always wins."""
     decided = found(["any", "any", "mlp_large", "mlp_large"]).decided["datasets"]["spam"]
-    assert decided["often_many"] == "mlp_large" and decided["share_many"] == 1
-    assert decided["many"] == 0 < decided["few"]
+    many, few = decided["many"], decided["few"]
+    assert many["often"] == ["mlp_large"] and many["share"] == 1 and rankings.always_wins(many)
+    assert many["entropy"] == 0 < few["entropy"] and not rankings.always_wins(few)
+    change = decided["change"]
+    assert change["value"] == pytest.approx(-few["entropy"]) and change["low"] >= -math.log2(3)
+    assert many["low"] <= many["w"] <= many["high"] and few["low"] <= few["w"] <= few["high"]
 
 
-@pytest.mark.parametrize(("learners", "repeats"), [(2, 6), (3, 2)])
+def test_learners_that_win_equally_often_share_the_place() -> None:
+    """None of them is made the winner by its name."""
+    decided = found(["svm_rbf", "mlp_large", "any", "any"]).decided["datasets"]["spam"]
+    assert decided["few"]["often"] == ["svm_rbf", "mlp_large"] and decided["few"]["share"] == 0.5
+
+
+def test_the_claim_is_decided_elsewhere() -> None:
+    """And runs of other learners change nothing."""
+    whole, others = found(["any"] * 4), found(["any"] * 4, others=True)
+    assert whole.claims == [] and whole.decided == others.decided
+    for name, table in whole.tables.items():
+        pd.testing.assert_frame_equal(table, others.tables[name])
+
+
+def test_learners_that_were_capped_are_not_ranked() -> None:
+    """As in the claim; and too few m have no small and large ones, but a table."""
+    capped = found(["any"] * 4, cap=400)
+    assert capped.tables["agreement"].empty and capped.decided["datasets"] == {}
+    short = found(["any"] * 3)
+    assert len(short.tables["agreement"]) == 3 and short.decided["datasets"] == {}
+
+
+@pytest.mark.parametrize(("learners", "repeats"), [(1, 6), (2, 6), (3, 2)])
 def test_too_few_to_rank_are_left_out(learners: int, repeats: int) -> None:
-    """Two learners, or two repeats, tell no stable order from a lucky one."""
+    """One or two learners, or two repeats, tell no stable order from a lucky one."""
     one = found(["any"] * 4, learners, repeats)
     assert one.decided["datasets"] == {} and one.tables["winners"].empty
 
 
+CASES = {
+    "same": ["svm_rbf"] * 4,
+    "changes": ["svm_rbf", "svm_rbf", "mlp_large", "mlp_large"],
+    "most often": ["turns", "svm_rbf", "svm_rbf", "turns"],
+    "shared": ["turns", "turns", "svm_rbf", "svm_rbf"],
+    "falls": ["turns", "turns", "mlp_large", "mlp_large"],
+    "rises": ["mlp_large", "mlp_large", "turns", "turns"],
+    "none": ["any"] * 4,
+}
+REPEATS = {"falls": 30, "rises": 30}
+
+
 @cache
 def results(case: str) -> Results:
-    winners = {
-        "same": ["svm_rbf"] * 4,
-        "changes": ["svm_rbf", "svm_rbf", "mlp_large", "mlp_large"],
-        "open": ["mlp_large", "mlp_large", "any", "any"],
-        "none": ["any"] * 4,
-    }[case]
-    one = found(winners, learners=2 if case == "none" else 3)
+    learners = 2 if case == "none" else 3
+    one = found(CASES[case], learners, REPEATS.get(case, 3))
     raw = synthetic_study.config()
     m = pd.Series(M).map(dict(zip(M, synthetic_study.M[:4], strict=True)))
     tables = {
@@ -128,25 +250,49 @@ def results(case: str) -> Results:
     )
 
 
+@cache
+def page(case: str) -> str:
+    """The text that a reader of the page reads."""
+    names = [*OTHER_FIGURES, *experiments.FIGURES["rankings"]]
+    with tempfile.TemporaryDirectory() as work:
+        some = written(results(case))
+        paper._fill(Path(work), some, dict.fromkeys(names, BLANK), b"{}", REPORTS)
+        return plain(typeset.to_html(Path(work)).content).replace("\u00a0", " ")
+
+
 @pytest.mark.parametrize(
     ("case", "says"),
     [
-        ("same", "wins most often both at small m"),
-        ("changes", "the large network at large m"),
-        ("open", "the entropy does not fall"),
-        ("none", ""),
+        ("same", "machine wins every repeat, both at small m and at large. At neither end do"),
+        ("changes", "at small m, and the large network wins every repeat at large m. At neither"),
+        ("most often", "wins most often both at small m (67% of the repeats) and at large (67%)."),
+        ("shared", "share the most wins at small m (33% of the repeats each), and"),
+        ("shared", "Whether the winner is easier to guess at large m, the repeats do not tell"),
+        ("falls", "The entropy falls from 1.58 to 0.00 bits, a change of \u22121.58 ("),
+        ("rises", "The entropy does not fall but rises, from 0.00 to 1.58 bits, a change of 1.58"),
     ],
 )
-def test_the_text_follows_what_came_out(tmp_path: Path, case: str, says: str) -> None:
-    """Where there was nothing to rank, there is no section."""
-    for name in [*OTHER_FIGURES, *experiments.FIGURES["rankings"]]:
-        (tmp_path / f"{name}.svg").write_text(
-            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"></svg>'
-        )
-    paper.render(results(case), tmp_path, REPORTS, tmp_path / "report")
-    text = plain((tmp_path / "report/report.html").read_text())
-    assert ("Who wins, and how often" in text) == (case != "none")
-    assert says in text
+def test_the_text_says_what_came_out(case: str, says: str) -> None:
+    """Each outcome has its words."""
+    assert says in section(case)
+
+
+def section(case: str) -> str:
+    text = page(case)
+    text = text[text.index(HEADING) :]
+    return text[: text.index("Few repeats tell an entropy")]
+
+
+@pytest.mark.parametrize("case", sorted(set(CASES) - {"none"}))
+def test_the_text_reads_well_for_every_outcome(case: str) -> None:
+    """No mark of a sentence that was put together badly."""
+    assert tidy(section(case)) == []
+
+
+def test_where_nothing_was_ranked_there_is_no_section() -> None:
+    """But the verdict on the claim is there."""
+    assert HEADING not in page("none") and HEADING in page("same")
+    assert "the order is not settled" in page("none")
 
 
 def test_the_figure_is_drawn() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from takeoff import wording
+from takeoff.experiments.rankings import always_wins
 from takeoff.paper.facts import Fact
-from takeoff.paper.option_facts import fact, share
+from takeoff.paper.option_facts import fact, missing, share
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,15 +33,41 @@ def facts(results: Results, findings: Findings) -> Iterator[Fact]:
         yield fact(f"{name}.entropy", row["entropy"], _two_decimals, "bits", source)
         yield fact(f"{name}.winners", row["winners"], wording.count, "count", source)
     for dataset, found in findings.decided["datasets"].items():
-        for end in ("few", "many"):
-            source = (FILE, f"decided: {dataset}")
-            name = f"rankings.{dataset}"
-            yield fact(f"{name}.{end}", found[end], _two_decimals, "bits", source)
-            yield fact(f"{name}.share_{end}", found[f"share_{end}"], share, "share", source)
+        yield from _ends(f"rankings.{dataset}", found, (FILE, f"decided: {dataset}"))
+
+
+def _ends(name: str, found: Mapping[str, Any], source: tuple[str, str]) -> Iterator[Fact]:
+    """Of small and of large m, and how they differ."""
+    for end in ("few", "many"):
+        one = found[end]
+        ends = (one["low"], one["high"])
+        yield fact(f"{name}.{end}", one["entropy"], _two_decimals, "bits", source)
+        yield fact(f"{name}.share_{end}", one["share"], share, "share", source)
+        yield fact(f"{name}.w_{end}", one["w"], _two_decimals, "Kendall's W", source, ends)
+    change = found["change"]
+    ends = (change["low"], change["high"])
+    yield fact(f"{name}.change", change["value"], _two_decimals, "bits", source, ends)
 
 
 def _two_decimals(value: float) -> str:
     return wording.decimal(value, 2)
+
+
+@dataclass(frozen=True)
+class EndView:
+    """Small or large m of one data set.
+
+    Attributes:
+        often: Who wins most often, as in a sentence; several if they do so equally often.
+        always: Whether one learner wins every repeat.
+        certain: Whether the repeats agree on the winner at each of these m.
+        has_w: Whether Kendall's W is known.
+    """
+
+    often: list[str]
+    always: bool
+    certain: bool
+    has_w: bool
 
 
 @dataclass(frozen=True)
@@ -50,19 +77,19 @@ class GroupView:
     Attributes:
         id: Leads to its facts.
         sizes: Its m, as the ids of facts spell them.
-        few, many: Who wins most often at small and at large m, as in a sentence.
-        same: Whether that is the same learner.
-        falls: Whether the winner is easier to guess at large m.
+        few, many: Its small and its large m.
+        same: Whether one and the same learner wins most often at both.
+        falls: The verdict on whether the winner is easier to guess at large m.
     """
 
     id: str
     name: str
     title: str
     sizes: list[str]
-    few: str
-    many: str
+    few: EndView
+    many: EndView
     same: bool
-    falls: bool
+    falls: str
 
 
 def view(results: Results, findings: Findings) -> list[GroupView]:
@@ -71,20 +98,29 @@ def view(results: Results, findings: Findings) -> list[GroupView]:
     groups = []
     for dataset, found in findings.decided["datasets"].items():
         rows = agreement[agreement["dataset"] == dataset]
-        few, many = (found[f"often_{end}"] for end in ("few", "many"))
+        few, many = found["few"]["often"], found["many"]["often"]
         groups.append(
             GroupView(
                 id=f"rankings.{dataset}",
                 name=dataset,
                 title=wording.clean(results.sheets[dataset]["title"]),
                 sizes=[str(m) for m in rows["m"]],
-                few=_named(results, few),
-                many=_named(results, many),
-                same=few == many,
-                falls=found["many"] < found["few"],
+                few=_end(results, found["few"]),
+                many=_end(results, found["many"]),
+                same=few == many and len(few) == 1,
+                falls=found["change"]["verdict"],
             )
         )
     return groups
+
+
+def _end(results: Results, found: Mapping[str, Any]) -> EndView:
+    return EndView(
+        often=[_named(results, name) for name in found["often"]],
+        always=always_wins(found),
+        certain=found["entropy"] == 0,
+        has_w=not missing(found["w"]),
+    )
 
 
 def _named(results: Results, learner: str) -> str:
