@@ -16,13 +16,14 @@ import synthetic_study
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from test_options import weighed
 from test_paper import FIGURES as OTHER_FIGURES
 from test_paper import REPORTS, plain, tidy, written
 
 from takeoff import experiments
 from takeoff.experiments import Asked, Findings, rankings
+from takeoff.paper import facts, typeset
 from takeoff.paper import report as paper
-from takeoff.paper import typeset
 from takeoff.paper.experiments import Drawn
 from takeoff.paper.experiments import rankings as shown
 from takeoff.paper.facts import Results
@@ -251,11 +252,12 @@ def results(case: str) -> Results:
 
 
 @cache
-def page(case: str) -> str:
+def page(case: str, decided: bool = False) -> str:
     """The text that a reader of the page reads."""
     names = [*OTHER_FIGURES, *experiments.FIGURES["rankings"]]
     with tempfile.TemporaryDirectory() as work:
-        some = written(results(case))
+        some = results(case)
+        some = written(replace(some, options=weighed(some)) if decided else some)
         paper._fill(Path(work), some, dict.fromkeys(names, BLANK), b"{}", REPORTS)
         return plain(typeset.to_html(Path(work)).content).replace("\u00a0", " ")
 
@@ -289,6 +291,33 @@ def test_the_text_reads_well_for_every_outcome(case: str) -> None:
     assert tidy(section(case)) == []
 
 
+def test_crossings_are_left_to_the_section_on_decisions() -> None:
+    """Where the paper has that."""
+    crossings = "Which learners change places, and at which m, is told with intervals in Section"
+    with_options = page("changes", decided=True)
+    assert crossings in with_options and "Which learners change places" not in page("changes")
+    assert tidy(with_options[with_options.index(HEADING) :][:1500]) == []
+
+
+def test_every_number_is_a_fact() -> None:
+    """With its interval where it has one, and its source."""
+    known = facts.build(results("shared"))
+    decided = results("shared").experiments["rankings"].decided["datasets"]["spam"]
+    change, w = known["rankings.spam.change"], known["rankings.spam.w_few"]
+    assert change.value == decided["change"]["value"] and change.low == decided["change"]["low"]
+    assert w.value == decided["few"]["w"] and w.high == decided["few"]["high"]
+    assert change.source["file"] == w.source["file"] == "experiments/rankings.json"
+
+
+def test_findings_survive_their_file(tmp_path: Path) -> None:
+    """What is said from the file is what is said from the findings themselves."""
+    some = results("shared")
+    experiments.write(some.experiments["rankings"], tmp_path / "f.json")
+    back = replace(some, experiments={"rankings": experiments.read(tmp_path / "f.json")})
+    said = [{one["id"]: one["text"] for one in facts.build(x).records()} for x in (some, back)]
+    assert said[0] == said[1]
+
+
 def test_where_nothing_was_ranked_there_is_no_section() -> None:
     """But the verdict on the claim is there."""
     assert HEADING not in page("none") and HEADING in page("same")
@@ -300,3 +329,10 @@ def test_the_figure_is_drawn() -> None:
     ladder = [{"name": n, "label": n, "rank": int(n.startswith("mlp"))} for n in NAMES]
     drawn = shown.draw(Drawn(found(["any"] * 4), ladder, {"spam": "Spam", "other": "Other"}, {}))
     assert len([ax for ax in drawn["rankings_winners"].axes if ax.get_visible()]) == 1
+
+
+def test_the_area_of_a_mark_is_the_share_of_the_repeats() -> None:
+    """So that it can be read without colours; a ring is no small dot."""
+    whole, quarter, none = (shown._mark(won, "#000000") for won in (1.0, 0.25, 0.0))
+    assert whole["ms"] ** 2 == pytest.approx(4 * quarter["ms"] ** 2)
+    assert none["mfc"] == "none" and none["mew"] > 0 == whole["mew"]

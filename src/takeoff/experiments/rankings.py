@@ -195,7 +195,7 @@ def concordance_interval(ranks: Floats, level: float) -> tuple[float, float]:
 
 def _mean_correlation(ranks: Floats) -> float:
     repeats = ranks.shape[2]
-    return (repeats * mean_concordance(ranks) - 1) / (repeats - 1)
+    return float((repeats * mean_concordance(ranks) - 1) / (repeats - 1))
 
 
 def _jackknife(statistic: Callable[[Floats], float], ranks: Floats, least: float) -> Estimate:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FILE = "experiments/rankings.json"
 LARGEST = 15.0  # size of the mark of one who wins every repeat
 EMPTY = 3.0  # of one who wins none
+IN_LEGEND = (0.2, 0.6, 1.0)  # shares
 
 
 def facts(results: Results, findings: Findings) -> Iterator[Fact]:
@@ -138,8 +139,10 @@ def draw(about: Drawn) -> dict[str, Figure]:
 
 
 def _draw_winners(about: Drawn) -> Figure:
+    from matplotlib.lines import Line2D
+
     from takeoff.paper import figures
-    from takeoff.paper.looks import looks
+    from takeoff.paper.looks import INK, looks
 
     winners = about.findings.tables["winners"]
     present, titles = set(winners["dataset"]), about.titles
@@ -148,15 +151,31 @@ def _draw_winners(about: Drawn) -> Figure:
     labels = {one["name"]: wording.clean(one["label"]) for one in about.learners}
     look = looks(about.learners)
     height = 0.7 + 0.3 * len(names)
-    figure, axes = figures._panels(titles, height=height, share_y=True)
+    figure, axes = figures._panels(titles, height=height, legend_rows=1, share_y=True)
     for dataset, ax in axes.items():
         own: list[Any] = winners[winners["dataset"] == dataset].to_dict("records")
         for i, row in enumerate(own):
-            size = LARGEST * row["share"] ** 0.5
-            colour = look[row["learner"]].colour
-            ax.plot([row["m"]], [names.index(row["learner"])], marker="o", color=colour,
-                    ms=max(size, EMPTY), mfc=colour if size else "none", mew=0 if size else 0.7,
-                    ls="none", gid=f"{row['learner']}:{dataset}:{i}")  # fmt: skip
+            mark = _mark(row["share"], look[row["learner"]].colour)
+            gid = f"{row['learner']}:{dataset}:{i}"
+            ax.plot([row["m"]], [names.index(row["learner"])], **mark, gid=gid)
         figures._m_axis(ax, [row["m"] for row in own])
     figures._row_labels(axes, [labels[name] for name in names])
+    handles = [Line2D([], [], **_mark(x, INK)) for x in (0.0, *IN_LEGEND)]
+    texts = ["never wins", *(f"wins {share(x)}" for x in IN_LEGEND)]
+    figures._legend(figure, handles, texts, columns=len(handles))
     return figure
+
+
+def _mark(won: float, colour: str) -> dict[str, Any]:
+    """A dot whose area is the share that was won; a small ring for none."""
+    if won == 0:
+        return {
+            "marker": "o",
+            "ls": "none",
+            "color": colour,
+            "ms": EMPTY,
+            "mfc": "none",
+            "mew": 0.7,
+        }
+    size = max(LARGEST * won**0.5, EMPTY)
+    return {"marker": "o", "ls": "none", "color": colour, "ms": size, "mew": 0}
