@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,3 +34,20 @@ def render(some: Results, folder: Path, workflow: Path | None = SNAKEFILE) -> Pa
         (folder / "figures" / f"{name}.svg").write_text(BLANK)
     paper.render(some, folder / "figures", REPORTS, folder / "report", workflow)
     return folder / "report"
+
+
+def told(report: Path) -> dict[str, Any]:
+    """What the page of a report knows of origins."""
+    page = (report / "report.html").read_text()
+    found = re.search(r'<script type="application/json" id="origins">(.*?)</script>', page)
+    assert found
+    known: dict[str, Any] = json.loads(found[1])
+    return known
+
+
+def front_decoded(coded: list[str]) -> list[str]:
+    """The texts again; see `origins.front_coded`."""
+    texts = [""]
+    for text in coded:
+        texts.append(texts[-1][: int(text[0], 36)] + text[1:])
+    return texts[1:]

@@ -83,7 +83,7 @@ def test_typst_shows_every_string(start: int, tmp_path: Path) -> None:
     batch = TRIED[start : start + BATCH]
     body = [
         f"== x{prose.shown(text)}\n\ny{prose.shown(text)}z\n\n"
-        f'#num({prose.quoted(text)}, "id", {prose.quoted(text)})\n\n'
+        f'#num({prose.quoted(text)}, "id", interval: {prose.quoted(text)})\n\n'
         f'#table([{prose.shown(text)}])\n\n#fig("f{i}", alt: {prose.quoted(text)}, [c])\n'
         for i, text in enumerate(batch)
     ]
@@ -99,11 +99,11 @@ def test_typst_shows_every_string(start: int, tmp_path: Path) -> None:
     headings = [one_line(heading) for _, _, heading in page.contents[1:]]
     assert headings == [one_line(f"x{wording.clean(text)}") for text in batch]
     tags = {tag for tag, _ in Skeleton(content).tags}
-    assert tags <= {"h2", "h3", "p", "span", "table", "tbody", "tr", "td", "figure", "div",
+    assert tags <= {"h2", "h3", "p", "data", "table", "tbody", "tr", "td", "figure", "div",
                     "figcaption"}  # fmt: skip
     slots = typeset.SLOT.findall(content)
     assert [one_line(html.unescape(alt)) for _, alt in slots] == [read(text) for text in batch]
-    numbers = re.findall(r'<span class="num" title="([^"]*)"[^>]*>(.*?)</span>', content, re.S)
+    numbers = re.findall(r'<data value="id" title="interval ([^"]*)">(.*?)</data>', content, re.S)
     shown = [(one_line(html.unescape(a)), one_line(html.unescape(b))) for a, b in numbers]
     assert shown == [(read(text), read(text)) for text in batch]
     for tag, before, after in (("p", "y", "z"), ("td", "", "")):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import browser
+import bundles
 import pytest
 import synthetic_study
 from hypothesis import given
@@ -20,7 +21,7 @@ from takeoff.demand import set_by
 from takeoff.paper import facts, figures, origins
 from takeoff.paper import report as paper
 from takeoff.paper.facts import Results
-from takeoff.paper.origins import Where, named
+from takeoff.paper.origins import DIGITS, Where, front_coded, named
 from takeoff.study import load_study
 
 ROOT = Path(__file__).parents[1]
@@ -256,24 +257,25 @@ def report(drawn: Path) -> Path:
     return drawn.parent / "report"
 
 
-def told(report: Path) -> dict[str, Any]:
-    """What the page knows of origins."""
-    page = (report / "report.html").read_text()
-    found = re.search(r'<script type="application/json" id="origins">(.*?)</script>', page)
-    assert found
-    known: dict[str, Any] = json.loads(found[1])
-    return known
+@given(st.lists(st.text(alphabet="ab.é", max_size=50)))
+def test_texts_come_out_of_the_front_code_again(texts: list[str]) -> None:
+    """Whatever they share, more than a digit can count included."""
+    coded = front_coded(texts)
+    assert bundles.front_decoded(coded) == texts
+    assert all(text[0] in DIGITS for text in coded)
 
 
 def test_every_number_and_figure_of_the_page_has_an_origin(report: Path) -> None:
     """Their places are those of report.json; the page tells of no others."""
-    page, known = (report / "report.html").read_text(), told(report)
-    shown = re.findall(r'<span class="num"[^>]* data-fact="([^"]+)" data-o="(\d+)"', page)
+    page, known = (report / "report.html").read_text(), bundles.told(report)
+    shown = {int(place) for place in re.findall(r'<data value="(\d+)"', page)}
     record = json.loads((report / "report.json").read_text())
-    places = {fact["id"]: str(fact["origin"]) for fact in record["facts"]}
-    assert len(shown) == page.count('<span class="num"') > 100
-    assert all(places[fact] == place for fact, place in shown)
-    assert set(known["origins"]) == {place for _, place in shown}
+    by_id = {fact["id"]: fact for fact in record["facts"]}
+    facts = [by_id[fact_id] for fact_id in bundles.front_decoded(known["facts"])]
+    assert shown == set(range(len(facts))) and len(facts) > 100
+    assert known["at"] == [fact["origin"] for fact in facts]
+    assert bundles.front_decoded(known["read"]) == [fact["source"]["select"] for fact in facts]
+    assert set(known["origins"]) == {str(fact["origin"]) for fact in facts}
     for place, (file, by, tables) in known["origins"].items():
         whole = record["origins"]["origins"][int(place)]
         assert known["files"][file][0] == whole["source"]
@@ -298,14 +300,16 @@ def test_no_string_ends_the_list_of_origins(drawn: Path, tmp_path: Path) -> None
     paper.render(results(), drawn, REPORTS, tmp_path / "report", where=where)
     page = (tmp_path / "report" / "report.html").read_text()
     assert page.count("</script>") == 2 and "</script><b>.yaml" not in page
-    assert any("</script><b>.yaml" in file[0] for file in told(tmp_path / "report")["files"])
+    assert any(
+        "</script><b>.yaml" in file[0] for file in bundles.told(tmp_path / "report")["files"]
+    )
 
 
 @browser.needs_browser
 def test_a_number_opens_its_origin(report: Path, tmp_path: Path) -> None:
     """By click and by Enter; Escape closes the panel; arrows lead to the next number."""
     said = browser.run(report / "report.html", """
-      const [first, second] = page.querySelectorAll(".num");
+      const [first, second] = page.querySelectorAll("data");
       const open = () => page.querySelector("dialog.origin").open;
       first.click();
       const text = page.querySelector("dialog.origin").textContent;
@@ -320,11 +324,11 @@ def test_a_number_opens_its_origin(report: Path, tmp_path: Path) -> None:
       page.querySelector(".origin-of").click();
       const figure = page.querySelector("dialog.origin").textContent;
       return { text, closed, moved, entered, figure,
-               stops: page.querySelectorAll(".num[tabindex='0']").length,
+               stops: page.querySelectorAll("data[tabindex='0']").length,
                buttons: page.querySelectorAll(".origin-of").length };
     """)  # fmt: skip
     assert said["closed"] and said["moved"] and said["entered"]
     for word in ("facts.py:", "_study", "c0ffee", "number of rows"):
         assert word in said["text"]
     assert "src/takeoff/paper/figures.py:" in said["figure"] and "plot_figures" in said["figure"]
-    assert said["buttons"] == len(told(report)["figures"]) and 0 < said["stops"] < 150
+    assert said["buttons"] == len(bundles.told(report)["figures"]) and 0 < said["stops"] < 150

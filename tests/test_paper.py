@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import bundles
 import pandas as pd
 import pytest
 import synthetic_study
@@ -163,10 +164,11 @@ def test_numbers_in_the_page_are_facts_of_the_report(report: Path) -> None:
     page = (report / "report.html").read_text()
     record = json.loads((report / "report.json").read_text())
     known = {fact["id"]: fact["text"] for fact in record["facts"]}
-    shown = re.findall(r'<span class="num"[^>]*data-fact="([^"]+)"[^>]*>([^<]*)<', page)
+    ids = bundles.front_decoded(bundles.told(report)["facts"])
+    shown = re.findall(r'<data value="(\d+)"[^>]*>([^<]*)</data>', page)
     assert len(shown) > 100
-    for fact_id, text in shown:
-        assert html.unescape(text) == known[fact_id]
+    for place, text in shown:
+        assert html.unescape(text) == known[ids[int(place)]]
 
 
 def test_prose_has_no_seams(report: Path) -> None:

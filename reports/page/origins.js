@@ -39,17 +39,24 @@
   };
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
 
+  // Of texts that begin like the one before, only a digit for how much of it and the rest are kept.
+  const whole = (coded) => coded.reduce((texts, text, i) => {
+    texts.push((texts[i - 1] ?? "").slice(0, parseInt(text[0], 36)) + text.slice(1));
+    return texts;
+  }, []);
+  const facts = whole(known.facts), read = whole(known.read);
+
   const showNumber = (number) => {
-    const [file, by, set] = known.origins[number.dataset.o];
+    const [file, by, set] = known.origins[known.at[number.value]];
     const behind = known.tables[set].map((i) => [code(known.files[i][0])]);
-    const [, told, select] = number.title.match(/^(?:interval (.*?); )?(.*)$/s);
-    const m = known.files[file][0].startsWith("runs/") ? number.title.match(/\bm = (\d+)/)?.[1] : undefined;
+    const select = read[number.value];
+    const m = known.files[file][0].startsWith("runs/") ? select.match(/\bm = (\d+)/)?.[1] : undefined;
     const cells = known.tables[set].flatMap((i) => Object.entries(known.files[i][5]))
       .reduce((sum, [at, n]) => sum + (m === undefined || m === at ? n : 0), 0);
     const count = `${cells.toLocaleString("en")} ${cells === 1 ? "run" : "runs"}${m === undefined ? "" : ` at m = ${Number(m).toLocaleString("en")}`}`;
     show(`Where ${number.textContent} comes from`, [
-      ["Number", code(number.dataset.fact)],
-      ["Interval", told ?? number.parentElement.querySelector(":scope.estimate > small")?.textContent],
+      ["Number", code(facts[number.value])],
+      ["Interval", intervals.get(number) ?? number.parentElement.querySelector(":scope.estimate > small")?.textContent],
       ["Read from", select],
       ["Cells behind it", cells && (behind.length > 1
         ? element("details", [element("summary", count), listed(behind)]) : [count, " in ", ...behind[0]])],
@@ -58,9 +65,12 @@
     ]);
   };
 
-  const numbers = [...document.querySelectorAll(".num[data-o]")];
-  const blocks = new Map();
+  const numbers = [...document.querySelectorAll("data")];
+  const intervals = new Map(), blocks = new Map();
   for (const number of numbers) {
+    if (number.title) intervals.set(number, number.title.replace("interval ", ""));
+    const [file] = known.origins[known.at[number.value]];
+    number.title += `${number.title && "; "}${known.files[file][0]}: ${read[number.value]}`;
     const block = number.closest("p, li, dd, table, figcaption") ?? number.parentElement;
     number.setAttribute("role", "button");
     number.setAttribute("aria-haspopup", "dialog");
@@ -76,11 +86,11 @@
   };
   const keys = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
   document.addEventListener("click", (event) => {
-    const number = event.target.closest?.(".num[data-o]");
+    const number = event.target.closest?.("data");
     if (number) showNumber(number);
   });
   document.addEventListener("keydown", (event) => {
-    const number = event.target.closest?.(".num[data-o]");
+    const number = event.target.closest?.("data");
     if (!number || event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "Enter" || event.key === " ") showNumber(number);
     else if (event.key in keys) move(number, keys[event.key]);

@@ -11,10 +11,12 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
+import string
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
@@ -41,6 +43,7 @@ STUDY_FIGURES = (
     *("last_doublings", "differences", "agreement", "gains", "cost"),
 )
 PACKAGE = f"src/{ROOT.name}/"
+DIGITS = string.digits + string.ascii_lowercase
 SHOWN_DIGITS = 12  # of a digest, in a table
 WORKED_ON = ("src", "reports", "workflow")  # what a commit of the paper's code is about
 
@@ -143,14 +146,16 @@ class Origins:
             "figures": self.figures,
         }
 
-    def page(self, shown: Sequence[int], figures: Sequence[str]) -> dict[str, Any]:
+    def page(self, shown: Sequence[Fact], figures: Sequence[str]) -> dict[str, Any]:
         """For the page: the same, of what it shows, with places in lists for names.
 
         Args:
-            shown: Places of the origins that the page leads to.
+            shown: The facts that the page shows, by whose places here it knows them.
             figures: The figures that it shows.
         """
-        known = {i: self.origins[i] for i in shown}
+        known = {
+            fact.origin: self.origins[fact.origin] for fact in shown if fact.origin is not None
+        }
         files, code = _Places(self.sources), _Places()
         tables = _Places(origin.tables for origin in known.values())
         return {
@@ -168,6 +173,9 @@ class Origins:
             "tables": [files.all(one) for one in tables],
             "figures": {name: files[self.figures[name]] for name in figures},
             "code": [line.removeprefix(PACKAGE) for line in code],
+            "facts": front_coded([fact.id for fact in shown]),
+            "read": front_coded([fact.source["select"] for fact in shown]),
+            "at": [fact.origin for fact in shown],
         }  # fmt: skip
 
     def view(self) -> dict[str, Any]:
@@ -192,6 +200,21 @@ class Origins:
             known["code"] += [one for one in source.code if one not in known["code"]]
             known["files"].append((source.file, source.digest[:SHOWN_DIGITS]))
         return list(rules.values())
+
+
+def front_coded(texts: Sequence[str]) -> list[str]:
+    """Texts in which neighbours begin alike, in little space.
+
+    Each becomes a digit to the base of 36, how many characters it shares with the text before, and
+    the rest of it.
+    """
+    coded, before = [], ""
+    for text in texts:
+        alike = takewhile(lambda pair: pair[0] == pair[1], zip(before, text, strict=False))
+        shared = min(sum(1 for _ in alike), len(DIGITS) - 1)
+        coded.append(DIGITS[shared] + text[shared:])
+        before = text
+    return coded
 
 
 def _digest_of_settings(sources: Mapping[str, Source]) -> str:

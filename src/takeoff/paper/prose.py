@@ -157,10 +157,10 @@ def counted(n: int, one: str, many: str) -> str:
 
 
 def _number(fact: Fact, beside: bool = False) -> Markup:
-    """A number with its origin, and its interval unless that stands beside it."""
-    place = "" if fact.origin is None else f', place: "{fact.origin}"'
-    shown = f"{quoted(fact.text)}, {quoted(fact.id)}, {quoted(_origin(fact, beside))}"
-    return Markup(f"#num({shown}{place});")
+    """A number with its fact's id, and its interval unless that stands beside it."""
+    hidden = fact.interval if not beside else None
+    told = f", interval: {quoted(hidden)}" if hidden else ""
+    return Markup(f"#num({quoted(fact.text)}, {quoted(fact.id)}{told});")
 
 
 def _with_unit(fact: Fact, beside: bool = False) -> Markup:
@@ -185,11 +185,6 @@ def _cell(fact: Fact) -> Markup:
 def shown_facts(typst: str) -> set[str]:
     """The ids of the facts whose numbers a paper shows."""
     return set(re.findall(r'#num\("(?:[^"\\]|\\.)*", "([^"\\]+)"', typst))
-
-
-def _origin(fact: Fact, beside: bool) -> str:
-    interval = f"interval {fact.interval}; " if fact.interval and not beside else ""
-    return f"{interval}{fact.source['file']}: {fact.source['select']}"
 
 
 # No typed numbers

@@ -24,6 +24,7 @@ EXPECTED_WARNING = "html export is under active development"
 INTERNAL = "internal error"
 START_TAG = re.compile(r"""<[a-zA-Z][^\s<>"/]*(?:\s+[^\s=<>"/]+(?:="[^"]*")?)*\s*/?>""")
 ATTRIBUTE = re.compile(r'="([^"]*)"')
+NUMBER = re.compile(r'<data value="([^"]+)"')
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 
 
@@ -60,8 +61,13 @@ def to_pdf(folder: Path) -> bytes:
         return _compile(folder, "pdf", floats="no", **how)
 
 
-def to_html(folder: Path) -> Body:
+def to_html(folder: Path, numbers: Mapping[str, int] | None = None) -> Body:
     """Compile folder/paper.typ to HTML.
+
+    Args:
+        folder: Holds paper.typ and all that it reads.
+        numbers: The places of facts, by id, in the page's list of them: a number in the page says
+            its place, which is shorter. None leaves the ids.
 
     Raises:
         TakeoffError: Typst fails or warns, which it does where the page would lack something.
@@ -69,6 +75,8 @@ def to_html(folder: Path) -> Body:
     page = _compile(folder, "html").decode()
     page = START_TAG.sub(lambda tag: ATTRIBUTE.sub(_escaped, tag[0]), page)
     content, contents = _with_anchors(_between(page, "body"))
+    if numbers is not None:
+        content = NUMBER.sub(lambda tag: f'<data value="{numbers[tag[1]]}"', content)
     return Body(content, _between(page, "style"), contents)
 
 
@@ -231,13 +239,47 @@ def _compact_tag(found: re.Match[str]) -> str:
     tag = re.sub(r' style="[^"]*"', lambda style: re.sub(r"([:;]) ", r"\1", style[0]), tag)
     tag = re.sub(r' transform="rotate\(-?0 [^"]*\)"', "", tag)
     tag = re.sub(r"(\d\.\d\d)\d+", r"\1", tag)
-    return re.sub(r' (?:d|x|y)="[^"]*"', _compact_places, tag)
+    return PATH.sub(_compact_path, re.sub(r' (?:x|y)="[^"]*"', _compact_places, tag))
+
+
+PATH = re.compile(r' d="([^"]*)"')
+COMMAND = re.compile(r"([MLCQZz])([^MLCQZz]*)")
 
 
 def _compact_places(found: re.Match[str]) -> str:
-    """Coordinates to a tenth of a point, without the spaces that a path can do without."""
-    places = re.sub(r"(\d\.\d)\d+", r"\1", found[0])
-    return re.sub(r" ?([MLCQz]) ?", r"\1", places)
+    """Coordinates to a tenth of a point."""
+    return re.sub(r"(\d\.\d)\d+", r"\1", found[0])
+
+
+def _compact_path(found: re.Match[str]) -> str:
+    """A path to a tenth of a point, each place told from the one before: half as long.
+
+    It is rounded first, so that errors don't add up; of places that have become one, one stays.
+    Every segment has its command, as matplotlib writes it.
+    """
+    shorter: list[str] = []
+    at = start = (0, 0)
+    last = ""
+    for command, numbers in COMMAND.findall(found[1]):
+        command = command.lower()
+        tenths = [round(10 * float(number)) for number in numbers.split()]
+        places = list(zip(tenths[::2], tenths[1::2], strict=True))
+        moves = [way for x, y in places for way in (x - at[0], y - at[1])]
+        at = places[-1] if places else start
+        start = at if command == "m" else start
+        if command == last == "l" and moves == [0, 0]:
+            continue
+        told = "".join(map(_tenths, moves))
+        goes_on = command == last != "m"  # two letters m in one would draw a line
+        shorter.append(told if goes_on else command + told.lstrip())
+        last = command
+    return f' d="{"".join(shorter)}"'
+
+
+def _tenths(tenths: int) -> str:
+    """A number of tenths, set off from what stands before it."""
+    text = f"{tenths / 10:g}".replace("0.", ".") if abs(tenths) < 10 else f"{tenths / 10:.5g}"
+    return text if tenths < 0 else f" {text}"
 
 
 WHOLE_SVG = re.compile(r"<svg .*?</svg>", re.DOTALL)

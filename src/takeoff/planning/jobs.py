@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -221,10 +222,26 @@ def _seconds_of_speed(asked: Asked) -> float:
     return float(settings["settings"]["repeats"]) * total
 
 
+def _seconds_of_activations(asked: Asked) -> float:
+    """Runs of narrow networks at the small batches of `activations_training`: what takes time is
+    how many layers their steps go through, not how wide these are.
+    """
+    study = asked.study
+    settings = study.measure_settings("activations")["settings"]
+    ways = math.prod(len(settings[name]) for name in ("activations", "initialisations"))
+    layers = sum(depth + 1 for depth in settings["depths"])
+    runs = sum(
+        len(settings["rates"][one]) * settings["tuning_repeats"] + settings["repeats"]
+        for one in settings["optimisers"]
+    )
+    seconds = reference.LAYER_STEP * settings["steps"] * ways * layers * runs
+    return float(seconds) * asked.machine.other
+
+
 # Of experiments that measure something by themselves, with no curves of their own.
 MEASURES: dict[str, Callable[[Asked], float]] = {
     "speed": _seconds_of_speed,
-    "activations": lambda asked: reference.ACTIVATIONS * asked.machine.other,
+    "activations": _seconds_of_activations,
 }
 
 

@@ -97,8 +97,9 @@ FIGURES, PAPER = (2.5, 0.06), (2.0, 0.02)
 ENGINE, ENGINE_JOB = 4.0, 0.08  # Snakemake's own start, and what it does for each job
 IMPORTS = 4.67  # of `python -c "import takeoff.learners.mlp"`: what other machines are held against
 # Of experiments that measure by themselves: how many times the steps of the whole grid the four
-# ways of `speed` come to; seconds of `activations`; seconds of one that nothing is known of.
-FOUR_WAYS, ACTIVATIONS, MEASURE = 3.6, 70.0, 30.0
+# ways of `speed` come to; seconds of a layer in a step of a run of `activations`; seconds of one
+# that nothing is known of.
+FOUR_WAYS, LAYER_STEP, MEASURE = 3.6, 2.3e-5, 30.0
 
 # Standard deviations of logs: of a job, of such an experiment, of a machine that is not known.
 SPREAD = 0.3
