@@ -66,14 +66,21 @@ frame.onload = () => {{
   const page = frame.contentDocument;
   const press = (element, key) => element.dispatchEvent(
     new frame.contentWindow.KeyboardEvent("keydown", {{ key, bubbles: true, cancelable: true }}));
-  try {{ document.title = JSON.stringify((() => {{ {script} }})()); }}
-  catch (error) {{ document.title = JSON.stringify({{ error: String(error) }}); }}
+  const ready = () => !page.getElementById("origins") || page.querySelector("dialog.origin");
+  const go = () => {{
+    if (!ready()) {{ setTimeout(go, 20); return; }}
+    try {{ document.title = JSON.stringify((() => {{ {script} }})()); }}
+    catch (error) {{ document.title = JSON.stringify({{ error: String(error) }}); }}
+  }};
+  go();
 }};
 </script>"""
 
 
 def run(page: Path, script: str) -> Any:
     """Run a script beside a page, which it sees as `page`; `press(element, key)` types a key.
+
+    It waits for the page's own scripts, which unpack what they know first.
 
     Returns:
         What the script returns.

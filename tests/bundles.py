@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 from pathlib import Path
@@ -39,15 +41,7 @@ def render(some: Results, folder: Path, workflow: Path | None = SNAKEFILE) -> Pa
 def told(report: Path) -> dict[str, Any]:
     """What the page of a report knows of origins."""
     page = (report / "report.html").read_text()
-    found = re.search(r'<script type="application/json" id="origins">(.*?)</script>', page)
+    found = re.search(r'<script type="text/plain" id="origins">(.*?)</script>', page)
     assert found
-    known: dict[str, Any] = json.loads(found[1])
+    known: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(found[1])))
     return known
-
-
-def front_decoded(coded: list[str]) -> list[str]:
-    """The texts again; see `origins.front_coded`."""
-    texts = [""]
-    for text in coded:
-        texts.append(texts[-1][: int(text[0], 36)] + text[1:])
-    return texts[1:]

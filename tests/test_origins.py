@@ -21,7 +21,7 @@ from takeoff.demand import set_by
 from takeoff.paper import facts, figures, origins
 from takeoff.paper import report as paper
 from takeoff.paper.facts import Results
-from takeoff.paper.origins import DIGITS, Where, front_coded, named
+from takeoff.paper.origins import Where, named
 from takeoff.study import load_study
 
 ROOT = Path(__file__).parents[1]
@@ -257,24 +257,16 @@ def report(drawn: Path) -> Path:
     return drawn.parent / "report"
 
 
-@given(st.lists(st.text(alphabet="ab.é", max_size=50)))
-def test_texts_come_out_of_the_front_code_again(texts: list[str]) -> None:
-    """Whatever they share, more than a digit can count included."""
-    coded = front_coded(texts)
-    assert bundles.front_decoded(coded) == texts
-    assert all(text[0] in DIGITS for text in coded)
-
-
 def test_every_number_and_figure_of_the_page_has_an_origin(report: Path) -> None:
     """Their places are those of report.json; the page tells of no others."""
     page, known = (report / "report.html").read_text(), bundles.told(report)
     shown = {int(place) for place in re.findall(r'<data value="(\d+)"', page)}
     record = json.loads((report / "report.json").read_text())
     by_id = {fact["id"]: fact for fact in record["facts"]}
-    facts = [by_id[fact_id] for fact_id in bundles.front_decoded(known["facts"])]
+    facts = [by_id[fact_id] for fact_id, _, _ in known["facts"]]
     assert shown == set(range(len(facts))) and len(facts) > 100
-    assert known["at"] == [fact["origin"] for fact in facts]
-    assert bundles.front_decoded(known["read"]) == [fact["source"]["select"] for fact in facts]
+    for fact, (_, select, place) in zip(facts, known["facts"], strict=True):
+        assert (fact["source"]["select"], fact["origin"]) == (select, place)
     assert set(known["origins"]) == {str(fact["origin"]) for fact in facts}
     for place, (file, by, tables) in known["origins"].items():
         whole = record["origins"]["origins"][int(place)]

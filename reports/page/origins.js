@@ -1,7 +1,9 @@
 // A number, or the button below a figure, opens a panel that says where it comes from.
 // Numbers in one paragraph or table are one stop for the Tab key; the arrow keys lead on from there.
-(() => {
-  const known = JSON.parse(document.getElementById("origins").textContent);
+(async () => {
+  if (!globalThis.DecompressionStream) return;
+  const packed = Uint8Array.from(atob(document.getElementById("origins").textContent), (c) => c.charCodeAt(0));
+  const known = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
   const dialog = document.createElement("dialog");
   if (!dialog.showModal) return;
   dialog.className = "origin";
@@ -39,23 +41,16 @@
   };
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
 
-  // Of texts that begin like the one before, only a digit for how much of it and the rest are kept.
-  const whole = (coded) => coded.reduce((texts, text, i) => {
-    texts.push((texts[i - 1] ?? "").slice(0, parseInt(text[0], 36)) + text.slice(1));
-    return texts;
-  }, []);
-  const facts = whole(known.facts), read = whole(known.read);
-
   const showNumber = (number) => {
-    const [file, by, set] = known.origins[known.at[number.value]];
+    const [fact, select, place] = known.facts[number.value];
+    const [file, by, set] = known.origins[place];
     const behind = known.tables[set].map((i) => [code(known.files[i][0])]);
-    const select = read[number.value];
     const m = known.files[file][0].startsWith("runs/") ? select.match(/\bm = (\d+)/)?.[1] : undefined;
     const cells = known.tables[set].flatMap((i) => Object.entries(known.files[i][5]))
       .reduce((sum, [at, n]) => sum + (m === undefined || m === at ? n : 0), 0);
     const count = `${cells.toLocaleString("en")} ${cells === 1 ? "run" : "runs"}${m === undefined ? "" : ` at m = ${Number(m).toLocaleString("en")}`}`;
     show(`Where ${number.textContent} comes from`, [
-      ["Number", code(facts[number.value])],
+      ["Number", code(fact)],
       ["Interval", intervals.get(number) ?? number.parentElement.querySelector(":scope.estimate > small")?.textContent],
       ["Read from", select],
       ["Cells behind it", cells && (behind.length > 1
@@ -69,8 +64,8 @@
   const intervals = new Map(), blocks = new Map();
   for (const number of numbers) {
     if (number.title) intervals.set(number, number.title.replace("interval ", ""));
-    const [file] = known.origins[known.at[number.value]];
-    number.title += `${number.title && "; "}${known.files[file][0]}: ${read[number.value]}`;
+    const [, select, place] = known.facts[number.value];
+    number.title += `${number.title && "; "}${known.files[known.origins[place][0]][0]}: ${select}`;
     const block = number.closest("p, li, dd, table, figcaption") ?? number.parentElement;
     number.setAttribute("role", "button");
     number.setAttribute("aria-haspopup", "dialog");

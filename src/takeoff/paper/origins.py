@@ -11,12 +11,10 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-import string
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
-from itertools import takewhile
 from pathlib import Path
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
@@ -43,7 +41,6 @@ STUDY_FIGURES = (
     *("last_doublings", "differences", "agreement", "gains", "cost"),
 )
 PACKAGE = f"src/{ROOT.name}/"
-DIGITS = string.digits + string.ascii_lowercase
 SHOWN_DIGITS = 12  # of a digest, in a table
 WORKED_ON = ("src", "reports", "workflow")  # what a commit of the paper's code is about
 
@@ -173,9 +170,7 @@ class Origins:
             "tables": [files.all(one) for one in tables],
             "figures": {name: files[self.figures[name]] for name in figures},
             "code": [line.removeprefix(PACKAGE) for line in code],
-            "facts": front_coded([fact.id for fact in shown]),
-            "read": front_coded([fact.source["select"] for fact in shown]),
-            "at": [fact.origin for fact in shown],
+            "facts": [[fact.id, fact.source["select"], fact.origin] for fact in shown],
         }  # fmt: skip
 
     def view(self) -> dict[str, Any]:
@@ -200,21 +195,6 @@ class Origins:
             known["code"] += [one for one in source.code if one not in known["code"]]
             known["files"].append((source.file, source.digest[:SHOWN_DIGITS]))
         return list(rules.values())
-
-
-def front_coded(texts: Sequence[str]) -> list[str]:
-    """Texts in which neighbours begin alike, in little space.
-
-    Each becomes a digit to the base of 36, how many characters it shares with the text before, and
-    the rest of it.
-    """
-    coded, before = [], ""
-    for text in texts:
-        alike = takewhile(lambda pair: pair[0] == pair[1], zip(before, text, strict=False))
-        shared = min(sum(1 for _ in alike), len(DIGITS) - 1)
-        coded.append(DIGITS[shared] + text[shared:])
-        before = text
-    return coded
 
 
 def _digest_of_settings(sources: Mapping[str, Source]) -> str:
