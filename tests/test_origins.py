@@ -260,7 +260,7 @@ def report(drawn: Path) -> Path:
 def test_every_number_and_figure_of_the_page_has_an_origin(report: Path) -> None:
     """Their places are those of report.json; the page tells of no others."""
     page, known = (report / "report.html").read_text(), bundles.told(report)
-    shown = {int(place) for place in re.findall(r'<data value="(\d+)"', page)}
+    shown = {int(place) for place in re.findall(r"<data value=(\d+)", page)}
     record = json.loads((report / "report.json").read_text())
     by_id = {fact["id"]: fact for fact in record["facts"]}
     facts = [by_id[fact_id] for fact_id, _, _ in known["facts"]]

@@ -51,7 +51,7 @@
     const count = `${cells.toLocaleString("en")} ${cells === 1 ? "run" : "runs"}${m === undefined ? "" : ` at m = ${Number(m).toLocaleString("en")}`}`;
     show(`Where ${number.textContent} comes from`, [
       ["Number", code(fact)],
-      ["Interval", intervals.get(number) ?? number.parentElement.querySelector(":scope.estimate > small")?.textContent],
+      ["Interval", intervals.get(number) ?? number.parentElement.querySelector(":scope > data + small")?.textContent],
       ["Read from", select],
       ["Cells behind it", cells && (behind.length > 1
         ? element("details", [element("summary", count), listed(behind)]) : [count, " in ", ...behind[0]])],

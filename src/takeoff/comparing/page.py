@@ -92,7 +92,7 @@ def _shown(compared: Comparison, style: str) -> dict[str, Any]:
         "compared": compared,
         "names": names,
         "style": Markup(style),
-        "dark_colours": Markup(typeset.dark_colours(every_look)),
+        "colours": Markup(typeset.colours(every_look)),
         "words": words,
         "groups": list(_groups(compared)),
         "costs": words.ranked(compared.moves, "costs", "changed"),

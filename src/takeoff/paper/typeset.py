@@ -18,7 +18,8 @@ import typst
 from markupsafe import Markup
 
 from takeoff.errors import TakeoffError
-from takeoff.paper.looks import INK, Look
+from takeoff.paper import svg
+from takeoff.paper.looks import Look
 
 PDF_STANDARDS = ["a-3a", "ua-1"]
 NO_DATE = 1767225600  # PDF/A wants a date; a fixed one makes equal papers equal bytes
@@ -78,7 +79,7 @@ def to_html(folder: Path, numbers: Mapping[str, int] | None = None) -> Body:
     page = START_TAG.sub(lambda tag: ATTRIBUTE.sub(_escaped, tag[0]), page)
     content, contents = _with_anchors(_between(page, "body"))
     if numbers is not None:
-        content = NUMBER.sub(lambda tag: f'<data value="{numbers[tag[1]]}"', content)
+        content = NUMBER.sub(lambda tag: f"<data value={numbers[tag[1]]}", content)
     return Body(content, _between(page, "style"), contents)
 
 
@@ -174,9 +175,9 @@ def page(
     return environment.get_template("page.html.j2").render(
         title=title,
         contents=body.contents,
-        content=Markup(content),
+        content=Markup(NEEDLESS.sub("", content)),
         style=Markup(body.style + _parts(reports, "css") + shared),
-        dark_colours=Markup(dark_colours(looks)),
+        colours=Markup(colours(looks)),
         script=Markup(_parts(reports, "js")),
         origins=Markup(_data(origins)),
     )
@@ -198,101 +199,28 @@ def _data(value: Mapping[str, Any]) -> str:
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
-def inline_svg(figure_id: str, svg: str, alt: str, looks: Iterable[Look]) -> str:
+def inline_svg(figure_id: str, text: str, alt: str, looks: Iterable[Look]) -> str:
     """A figure as part of the page: own ids, the page's ink, colours that know about the dark.
 
     Args:
         figure_id: Keeps its ids apart from those of other figures.
-        svg: The file's text.
+        text: The SVG file's.
         alt: Alternative text, already escaped for an attribute.
         looks: See `page`.
     """
-    svg = _compact(svg[svg.index("<svg") :])
-    named = _named(looks)
-    svg = re.sub(r"<[^>]+>", lambda tag: _of_the_page(tag[0], figure_id, named), svg)
-    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{alt}" ', 1)
-    return f'<div class="scroll" tabindex="0" role="group" aria-label="Figure">{svg}</div>'
+    figure = svg.inline(figure_id, text, alt, _named(looks))
+    return f'<div class="scroll" tabindex="0" role="group" aria-label="Figure">{figure}</div>'
 
 
-def _of_the_page(tag: str, figure_id: str, looks: Iterable[tuple[str, Look]]) -> str:
-    """A tag with the figure's own ids and the page's colours; texts between tags stay alone."""
-    tag = re.sub(r'<g id="([a-z0-9_]+):[^"]*"', r'<g class="series" data-series="\1"', tag)
-    tag = re.sub(r'<g id="[^"]*"', "<g", tag)
-    tag = re.sub(r'\bid="([^"]+)"', rf'id="{figure_id}-\1"', tag)
-    tag = re.sub(r'(href="#|url\(#)', rf"\1{figure_id}-", tag)
-    tag = tag.replace(INK, "currentColor")
-    for name, look in looks:
-        tag = tag.replace(look.colour, f"var({name},{look.colour})")
-    return tag
-
-
-def _compact(svg: str) -> str:
-    """Leave out what the page's style sheet says once for all figures, and needless digits."""
-    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<[^>]+>", _compact_tag, svg)
-    return re.sub(r">\s+<", "><", svg).strip()
-
-
-def _compact_tag(found: re.Match[str]) -> str:
-    tag = re.sub(r"\s+", " ", found[0])
-    if tag.startswith("<svg"):
-        return re.sub(r' (?:width|height|version|xmlns:xlink)="[^"]*"', "", tag)
-    tag = re.sub(r" font-family: [^;\"]*;", "", tag).replace("xlink:href", "href")
-    tag = re.sub(r' style="[^"]*"', lambda style: re.sub(r"([:;]) ", r"\1", style[0]), tag)
-    tag = re.sub(r' transform="rotate\(-?0 [^"]*\)"', "", tag)
-    tag = re.sub(r"(\d\.\d\d)\d+", r"\1", tag)
-    return PATH.sub(_compact_path, re.sub(r' (?:x|y)="[^"]*"', _compact_places, tag))
-
-
-PATH = re.compile(r' d="([^"]*)"')
-COMMAND = re.compile(r"([MLCQZz])([^MLCQZz]*)")
-
-
-def _compact_places(found: re.Match[str]) -> str:
-    """Coordinates to a tenth of a point."""
-    return re.sub(r"(\d\.\d)\d+", r"\1", found[0])
-
-
-def _compact_path(found: re.Match[str]) -> str:
-    """A path to a tenth of a point, each place told from the one before: half as long.
-
-    It is rounded first, so that errors don't add up; of places that have become one, one stays.
-    Every segment has its command, as matplotlib writes it.
-    """
-    shorter: list[str] = []
-    at = start = (0, 0)
-    last = ""
-    for command, numbers in COMMAND.findall(found[1]):
-        command = command.lower()
-        tenths = [round(10 * float(number)) for number in numbers.split()]
-        places = list(zip(tenths[::2], tenths[1::2], strict=True))
-        moves = [way for x, y in places for way in (x - at[0], y - at[1])]
-        at = places[-1] if places else start
-        start = at if command == "m" else start
-        if command == last == "l" and moves == [0, 0]:
-            continue
-        told = "".join(map(_tenths, moves))
-        goes_on = command == last != "m"  # two letters m in one would draw a line
-        shorter.append(told if goes_on else command + told.lstrip())
-        last = command
-    return f' d="{"".join(shorter)}"'
-
-
-def _tenths(tenths: int) -> str:
-    """A number of tenths, set off from what stands before it."""
-    text = f"{tenths / 10:g}".replace("0.", ".") if abs(tenths) < 10 else f"{tenths / 10:.5g}"
-    return text if tenths < 0 else f" {text}"
-
-
+NEEDLESS = re.compile(r"</(?:td|th|tr|tbody|thead|li|dt|dd)>")  # ends that HTML finds by itself
 WHOLE_SVG = re.compile(r"<svg .*?</svg>", re.DOTALL)
-GROUP = re.compile(r"<(/?)g\b([^>]*)>")
 INNER_TAG = re.compile(r"<(?!svg )[^>]+>")  # that of the whole holds the alternative text
 
 
 def _shared(content: str) -> tuple[str, str]:
     """Say once what the figures say again and again: the page gets much lighter.
 
-    Styles become classes, ids get short names, and groups that only group are dissolved.
+    Styles become classes, and ids get short names.
 
     Returns:
         The content, and a style sheet that has to come after all others.
@@ -300,8 +228,8 @@ def _shared(content: str) -> tuple[str, str]:
     classes: dict[str, str] = {}
     ids: dict[str, str] = {}
 
-    def lighter(svg: re.Match[str]) -> str:
-        return INNER_TAG.sub(of_tag, _ungrouped(svg[0]))
+    def lighter(whole: re.Match[str]) -> str:
+        return INNER_TAG.sub(of_tag, whole[0])
 
     def of_tag(tag: re.Match[str]) -> str:
         named = re.sub(r'(\bid="|href="#|url\(#)([^")]+)', short, tag[0])
@@ -318,26 +246,14 @@ def _shared(content: str) -> tuple[str, str]:
     return content, "".join(f"svg .{name}{{{style}}}\n" for style, name in classes.items())
 
 
-def _ungrouped(svg: str) -> str:
-    """Without the <g> that have no attribute."""
-    kept: list[bool] = []
-
-    def tag(found: re.Match[str]) -> str:
-        closes, attributes = found.groups()
-        if attributes.endswith("/"):
-            return found[0]
-        if closes:
-            return found[0] if kept.pop() else ""
-        kept.append(bool(attributes))
-        return found[0] if kept[-1] else ""
-
-    return GROUP.sub(tag, svg)
-
-
 def _named(looks: Iterable[Look]) -> list[tuple[str, Look]]:
-    return [(f"--series-{i}", look) for i, look in enumerate(looks)]
+    return [(f"--s{i}", look) for i, look in enumerate(looks)]
 
 
-def dark_colours(looks: Iterable[Look]) -> str:
-    """The colours that `inline_svg` has named, for dark pages."""
-    return "".join(f"{name}:{look.dark};" for name, look in _named(looks))
+def colours(looks: Iterable[Look]) -> str:
+    """A style sheet with the colours that `inline_svg` has named, for light and for dark pages."""
+    named = _named(looks)
+    light = "".join(f"{name}:{look.colour};" for name, look in named)
+    dark = "".join(f"{name}:{look.dark};" for name, look in named)
+    only_dark = "@media screen and (prefers-color-scheme:dark)"
+    return f":root{{{light}}}\n{only_dark}{{:root{{{dark}}}}}\n"
