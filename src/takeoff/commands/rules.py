@@ -158,9 +158,10 @@ def weigh_options(chosen: argparse.Namespace) -> None:
 
 def plot_figures(chosen: argparse.Namespace) -> None:
     """Draw every figure of the paper."""
-    from takeoff.files import read_csv
+    from takeoff.files import read_csv, read_json
     from takeoff.measures import Measure
     from takeoff.paper import figures
+    from takeoff.statistics.levers import LABELS
 
     learners, claims = chosen.settings["learners"], chosen.settings["claims"]
     sheets = read_sheets(chosen.results, chosen.settings["datasets"])
@@ -175,10 +176,13 @@ def plot_figures(chosen: argparse.Namespace) -> None:
     measures = {name: Measure.of(sheet, errors[name]) for name, sheet in sheets.items()}
     margin = claims["margin"]
     shared = (learners, titles, measures)
+    verdicts = read_json(chosen.results / "decisions/verdicts.json")["datasets"]
+    best = {name: verdict["best"] for name, verdict in verdicts.items()}
     drawn = {
         "learning_curves": figures.learning_curves(curves, *shared),
         "above_floor": figures.above_floor(curves, *shared),
         "forecasts": figures.forecasts(curves, forecast, *shared),
+        "brief": figures.brief(curves, forecast, best, LABELS, *shared),
         "held_out": figures.held_out(tables["held_out"], *shared),
         "last_doublings": figures.last_doublings(tables["last_doublings"], *shared, margin),
         "differences": figures.differences(tables["differences"], *shared),

@@ -196,6 +196,52 @@ def _ahead(ax: Axes, ahead: pd.DataFrame, look: Look, gid: str, aside: float) ->
 
 
 @_styled
+def brief(
+    curves: pd.DataFrame,
+    forecast: pd.DataFrame,
+    best: Mapping[str, str],
+    factor: float,
+    learners: Learners,
+    titles: Titles,
+    measures: Measures,
+) -> Figure:
+    """The best learner's curve on each data set, as measured and as it is expected to go on.
+
+    Args:
+        curves: dataset, learner, m, test_error, low, high.
+        forecast: dataset, learner, m, predicted, low, high, from the largest m measured on.
+        best: The learner, by data set.
+        factor: How many times the labels it is shown to.
+        learners: What decides the looks.
+        titles: The data sets, in order.
+        measures: What they are judged by.
+    """
+    look = looks(learners)
+    figure, axes = _panels(titles, height=1.4)
+    for dataset, ax in axes.items():
+        name, measure = best[dataset], measures[dataset]
+        rows, ahead = (
+            table[(table["dataset"] == dataset) & (table["learner"] == name)].sort_values("m")
+            for table in (curves, forecast)
+        )
+        ahead = ahead[ahead["m"] <= factor * rows["m"].max()]
+        own, gid = look[name], f"{name}:{dataset}"
+        ax.plot(rows["m"], rows["test_error"], marker=own.marker, color=own.colour, lw=1.5,
+                gid=f"{gid}:points")  # fmt: skip
+        ax.plot(ahead["m"], ahead["predicted"], color=own.colour, lw=1.5, ls=(0, (2.5, 1.5)),
+                gid=f"{gid}:forecast")  # fmt: skip
+        for table in (rows, ahead):
+            ax.fill_between(table["m"], table["low"], table["high"], color=own.colour, alpha=0.16,
+                            lw=0, gid=f"{gid}:band")  # fmt: skip
+        lowest = ahead["low"].clip(lower=ahead["predicted"] / 3)  # below it, they leave the panel
+        _error_axis(ax, [*rows["test_error"], *rows["high"], *ahead["high"], *lowest], measure)
+        _m_axis(ax, rows["m"])
+        _landmarks(ax, measure, chance=False)
+    _label_errors(axes, measures, "{name}")
+    return figure
+
+
+@_styled
 def held_out(late: pd.DataFrame, learners: Learners, titles: Titles, measures: Measures) -> Figure:
     """The last error of every curve: as it was forecast from half the labels, and as measured.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +104,11 @@ class OptionsView:
     pays: bool
     out_of_reach: bool
 
+    @property
+    def features_unmeasured(self) -> bool:
+        """Whether nothing says what better features would bring."""
+        return any(one.kind == "features" and not one.measured for one in self.levers)
+
 
 def build(
     results: Results,
@@ -115,7 +120,7 @@ def build(
     if options is None:
         return None
     costs = results.study.get("costs") or {}
-    found = options.verdicts["datasets"]
+    found, factors = options.verdicts["datasets"], list(options.verdicts["factors"])
     # In the paper's order: a JSON file has its own.
     views = [
         _of_dataset(options, dataset, found[name], learners)
@@ -124,14 +129,33 @@ def build(
     ]
     return {
         "datasets": views,
-        "factors": [str(i) for i in range(len(options.verdicts["factors"]))],
-        "factor_texts": [wording.plain_number(one) for one in options.verdicts["factors"]],
+        "by_best": _together(views, lambda view: view.best.name),
+        "alike": _together(views, _kind_of_conclusion),
+        "lever_gain": str(factors.index(levers.LABELS)) if levers.LABELS in factors else "",
+        "factors": [str(i) for i in range(len(factors))],
+        "factor_texts": [wording.plain_number(one) for one in factors],
         "two_spoken_of": any(len(view.spoken_of) > 1 for view in views),
         "auto_targets": options.verdicts["auto_targets"],
         "label_price": costs.get("label") is not None,
         "hour_price": costs.get("hour") is not None,
         "bases": sorted({basis for basis in options.ranks["basis"]}),
     }
+
+
+def _together(
+    views: list[OptionsView], alike: Callable[[OptionsView], object]
+) -> list[list[OptionsView]]:
+    """Data sets of which the same is said, in order of appearance."""
+    groups: dict[object, list[OptionsView]] = {}
+    for view in views:
+        groups.setdefault(alike(view), []).append(view)
+    return list(groups.values())
+
+
+def _kind_of_conclusion(view: OptionsView) -> object:
+    """The levers are named only where they are the conclusion."""
+    kinds = tuple(lever.kind for lever in view.because)
+    return view.conclusion, kinds if view.conclusion == "levers" else bool(kinds)
 
 
 def _of_dataset(

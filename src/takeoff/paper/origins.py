@@ -37,7 +37,7 @@ GIVEN_FITS = FITS | {"curves": "takeoff.given.summarise", "fits": "takeoff.given
 TABLES = {"fits": "fits/*.csv", "claims": "claims/*", "decisions": "decisions/*"}
 GROUPS = TABLES | {"runs": "runs/*/*.csv", "data": "data/*.json"}
 STUDY_FIGURES = (
-    *("learning_curves", "above_floor", "forecasts", "held_out"),
+    *("learning_curves", "above_floor", "forecasts", "held_out", "brief"),
     *("last_doublings", "differences", "agreement", "gains", "cost"),
 )
 PACKAGE = f"src/{ROOT.name}/"
