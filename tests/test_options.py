@@ -87,7 +87,7 @@ def said(some: Results, macro: str = "conclusion", position: int | None = None) 
 
 def plain(typst: str) -> str:
     """Typst without its markup: numbers and texts as a reader sees them."""
-    text = re.sub(r'#num\("([^"]*)", "[^"]*", "[^"]*"\);', r"\1", typst)
+    text = re.sub(r'#num\("([^"]*)", "[^"]*"(?:, interval: "[^"]*")?\);', r"\1", typst)
     text = re.sub(r'#"([^"]*)";', r"\1", text)
     return " ".join(text.replace("\u00a0", " ").replace("_", "").split())
 
@@ -302,6 +302,95 @@ def test_every_conclusion_reads_as_a_sentence(case: str) -> None:
     """What holds the error back, word for word."""
     changes, expected = CONCLUSIONS[case]
     assert said(verdicts(**changes)) == expected
+
+
+BRIEFLY: dict[str, tuple[str, str, str]] = {  # what more brings, what holds back, what to do
+    "floor": (
+        "Neither what more labels nor what a bigger network would bring is known.",
+        "As things are, the noise in the data holds the error back.",
+        "Stop: what is left is noise, and no learner can remove it.",
+    ),
+    "labels": (
+        "More labels, 4 times as many, are expected to remove 20% (15% to 25%) of the error.",
+        "As things are, more labels would remove more than 10% of the error.",
+        "Label more.",
+    ),
+    "all levers": (
+        "More labels, 4 times as many, are expected to remove 20% (15% to 25%) of the error; the "
+        "last step up in the size of the network removed 20% (15% to 25%) of the error.",
+        "As things are, more labels, a bigger network and better features would remove more than "
+        "10% of the error.",
+        "Label more, train a larger network and work on the features.",
+    ),
+    "end of the curve": (
+        "Neither what more labels nor what a bigger network would bring is known.",
+        "As things are, more labels would no longer help the best learner.",
+        "Buy no more labels for this learner; look for a better learner, or for better features.",
+    ),
+    "none": (
+        "More labels, 4 times as many, are expected to remove 5.0% (1.0% to 8.0%) of the error; "
+        "the last step up in the size of the network removed 2.0% (0.1% to 5.0%) of the error.",
+        "As things are, nothing that was measured removes as much as 10% of the error.",
+        "Spend nothing on what was measured here; change something else, such as the features or "
+        "the quality of the labels.",
+    ),
+    "open": (
+        "More labels, 4 times as many, are expected to remove 20% (5.0% to 25%) of the error.",
+        "As things are, it is open whether anything that was measured removes as much as 10% of "
+        "the error.",
+        "Pay for nothing yet, and measure on: more repeats, or somewhat more labels, would settle "
+        "it.",
+    ),
+    "nothing": (
+        "Neither what more labels nor what a bigger network would bring is known.",
+        "As things are, nothing that was measured says what holds the error back.",
+        "Pay for nothing yet, and measure on: more repeats, or somewhat more labels, would settle "
+        "it.",
+    ),
+}
+
+
+def briefly(some: Results) -> str:
+    """The page for whoever has no time, up to its table or figure."""
+    context = views.context(some)
+    environment = prose._environment(REPORTS, facts.build(some))
+    source = (
+        '<% import "words.typ.j2" as words with context %><% include "sections/brief.typ.j2" %>'
+    )
+    text = plain(environment.from_string(source).render(**context))
+    return re.split(r"#(?:ruled|fig)\(", text)[0]
+
+
+@pytest.mark.parametrize("case", BRIEFLY)
+def test_every_conclusion_has_its_advice_and_its_risk(case: str) -> None:
+    """Three sentences, what to do, and what may be wrong with that, word for word."""
+    text = briefly(verdicts(**CONCLUSIONS[case][0]))
+    more, held, advice = BRIEFLY[case]
+    best = "The best learner is the large network, with a test error of 10.6% (10.5% to 10.7%)"
+    assert f"{best} with 32,000 labels. {more} {held} #advice( [{advice} ]," in text
+    kinds = [one["kind"] for one in CONCLUSIONS[case][0]["levers"]]
+    assert ("More labels, 4 times" in text) is ("labels" in kinds)
+    assert ("is a forecast, with 90% intervals" in text) is ("labels" in kinds)
+    unasked = RAW_ONLY in CONCLUSIONS[case][0]["levers"]
+    assert ("Better features were not tried" in text) is unasked
+
+
+def test_in_brief_all_data_sets_are_spoken_of_together() -> None:
+    """Those of which the same is said in one breath."""
+    text = briefly(results())
+    assert "The best learner is the large network on Fashion-MNIST and Spam; @tab-brief" in text
+    assert "On Fashion-MNIST and Spam, it is open whether" in text
+    assert text.count("pay for nothing yet") == 1
+
+
+def test_learners_that_are_not_shown_to_be_worse_are_named_beside_the_best() -> None:
+    """The lowest mean is not always the best learner."""
+    some = verdicts()
+    assert some.options is not None
+    ranks = some.options.ranks.copy()
+    ranks.loc[(ranks["position"] == "all") & (ranks["learner"] == "mlp_medium"), "rank_low"] = 1
+    text = briefly(replace(some, options=replace(some.options, ranks=ranks)))
+    assert "with 32,000 labels; the medium network is not shown to be worse." in text
 
 
 def test_a_known_floor_is_told_with_its_error() -> None:

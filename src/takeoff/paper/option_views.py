@@ -105,6 +105,11 @@ class OptionsView:
     out_of_reach: bool
 
     @property
+    def rivals(self) -> list[LearnerView]:
+        """The learners that are not shown to be worse than the best one with all labels."""
+        return [learner for learner in self.positions[-1].leaders if learner is not self.best]
+
+    @property
     def features_unmeasured(self) -> bool:
         """Whether nothing says what better features would bring."""
         return any(one.kind == "features" and not one.measured for one in self.levers)

@@ -228,6 +228,7 @@ def context(results: Results) -> dict[str, Any]:
             for claim in results.claims_in_use
         ],
         "given": _given(results),
+        "own": _is_own(results),
         "devices": [
             DEVICES.get(name, name) for name in sorted(set(results.runs.get("device", ())))
         ],
@@ -284,6 +285,12 @@ def _floor_measures(results: Results) -> list[str]:
     """The measures of the best possible predictions that are known for any data set."""
     known = {key for sheet in results.sheets.values() for key in sheet.get("floors", {})}
     return [key for key in ("error_rate", "log_loss", "auc", "rmse") if key in known]
+
+
+def _is_own(results: Results) -> bool:
+    """Whether the paper is about data or curves of whoever asks: the lecture comes last then."""
+    settings = (results.study["datasets"].get(name, {}) for name in results.datasets)
+    return bool(results.study.get("given")) or any(one.get("path") for one in settings)
 
 
 def _given(results: Results) -> dict[str, bool] | None:
