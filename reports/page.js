@@ -1,5 +1,12 @@
 // The page works without this: it folds the contents on small screens, marks the section in view,
 // and lets a learner's line stand out while the pointer is on it.
+// What an element of the page holds, compressed; undefined where there is no such element.
+const unpacked = async (id) => {
+  const packed = document.getElementById(id)?.textContent;
+  if (!packed || !globalThis.DecompressionStream) return undefined;
+  const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+};
 (() => {
   const contents = document.querySelector(".contents details");
   const wide = matchMedia("(min-width: 75rem)");

@@ -66,7 +66,9 @@ frame.onload = () => {{
   const page = frame.contentDocument;
   const press = (element, key) => element.dispatchEvent(
     new frame.contentWindow.KeyboardEvent("keydown", {{ key, bubbles: true, cancelable: true }}));
-  const ready = () => !page.getElementById("origins") || page.querySelector("dialog.origin");
+  const made = {{ origins: "dialog.origin", tools: ".tool form" }};
+  const ready = () => Object.entries(made)
+    .every(([id, what]) => !page.getElementById(id) || page.querySelector(what));
   const go = () => {{
     if (!ready()) {{ setTimeout(go, 20); return; }}
     try {{ document.title = JSON.stringify((() => {{ {script} }})()); }}

@@ -1,9 +1,8 @@
 // A number, or the button below a figure, opens a panel that says where it comes from.
 // Numbers in one paragraph or table are one stop for the Tab key; the arrow keys lead on from there.
 (async () => {
-  if (!globalThis.DecompressionStream) return;
-  const packed = Uint8Array.from(atob(document.getElementById("origins").textContent), (c) => c.charCodeAt(0));
-  const known = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+  const known = await unpacked("origins");
+  if (!known) return;
   const dialog = document.createElement("dialog");
   if (!dialog.showModal) return;
   dialog.className = "origin";

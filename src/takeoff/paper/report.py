@@ -21,7 +21,7 @@ import takeoff
 from takeoff import wording
 from takeoff.errors import TakeoffError
 from takeoff.files import canonical_json
-from takeoff.paper import bundle, facts, origins, prose, typeset, views
+from takeoff.paper import bundle, facts, origins, prose, tools, typeset, views
 from takeoff.paper.facts import Facts, Results
 from takeoff.paper.looks import looks
 from takeoff.statistics import options as option_tables
@@ -79,7 +79,13 @@ def render(
         title, shades = wording.clean(results.study["title"]), looks(_ladder(results)).values()
         files: dict[str, bytes] = {
             "report.html": typeset.page(
-                reports, body, title, svg, shades, traced.page(shown, list(svg))
+                reports,
+                body,
+                title,
+                svg,
+                shades,
+                traced.page(shown, list(svg)),
+                tools.known(results),
             ).encode(),
             "report.pdf": typeset.to_pdf(Path(work)),
             "report.json": report,

@@ -148,6 +148,7 @@ def page(
     figures: Mapping[str, str],
     looks: Iterable[Look],
     origins: Mapping[str, Any],
+    tools: Mapping[str, Any] | None = None,
 ) -> str:
     """The HTML page: one file that loads nothing.
 
@@ -158,6 +159,7 @@ def page(
         figures: Figure id -> SVG.
         looks: How the learners are drawn: their colours get twins for dark pages.
         origins: See `Origins.page`.
+        tools: See `takeoff.paper.tools.known`.
     """
     looks = list(looks)
 
@@ -180,6 +182,7 @@ def page(
         colours=Markup(colours(looks)),
         script=Markup(_parts(reports, "js")),
         origins=Markup(_data(origins)),
+        tools=Markup(_data(tools)) if tools else None,
     )
 
 

@@ -23,6 +23,7 @@ from takeoff.measures import Measure
 from takeoff.statistics import decisions, levers
 from takeoff.statistics.decisions import Measured, measured
 from takeoff.statistics.levers import Named
+from takeoff.statistics.measured import tail_of
 
 # The targets that "auto" asks for: the best error without these shares of it, or of what lies above
 # the floor where that is known, since nothing gets below it.
@@ -30,7 +31,11 @@ BELOW_BEST = (0.1, 0.25, 0.5)
 PER_CASES = 1000  # an error rate is lowered by one error in so many cases
 LOSS_STEP = 0.01  # a loss is lowered by this share of what it is
 BEST_POSSIBLE = "the best possible decision has a larger error"
-TABLES = ("labels_needed", "gains", "plateaus", "ranks", "pairs", "crossings", "label_values")
+TABLES = (
+    *("labels_needed", "gains", "plateaus", "ranks", "pairs", "crossings", "label_values"),
+    *("paths", "ends"),
+)
+EVERY = 3  # of the m beyond the measured ones, a path keeps every third
 Row = dict[str, Any]
 Curves = Mapping[str, Measured]
 
@@ -70,6 +75,10 @@ class Options:
         pairs: Per data set, measured m and pair of learners: those of `decisions.Pair`.
         crossings: Per data set and pair: those of `decisions.Crossing`.
         label_values: Per curve: those of `levers.LabelValue`.
+        paths: Per curve and m, measured ones and beyond: the quantiles that all of the above are
+            read off (low, median, high), and whether m was measured.
+        ends: Per curve: its error at the largest m, and where it would end (see
+            `decisions.floor_of`).
         verdicts: JSON-able: margin, level, factors, and per data set the best learner, the best
             network, its targets, its levers and what follows from them.
     """
@@ -81,6 +90,8 @@ class Options:
     pairs: pd.DataFrame
     crossings: pd.DataFrame
     label_values: pd.DataFrame
+    paths: pd.DataFrame
+    ends: pd.DataFrame
     verdicts: dict[str, Any]
 
 
@@ -178,6 +189,8 @@ COLUMNS: dict[str, Sequence[str]] = {
     "pairs": ("m", *decisions.Pair.__annotations__, "basis"),
     "crossings": ("first", "second", *decisions.Crossing.__annotations__),
     "label_values": ("learner", *levers.LabelValue.__annotations__),
+    "paths": ("learner", "m", "low", "median", "high", "measured"),
+    "ends": ("learner", "error", "floor", "floor_low", "floor_high"),
 }
 
 
@@ -360,6 +373,23 @@ class _OneDataset:
             now = curve.curve.last
             step = 1 / PER_CASES if self.info.is_share else LOSS_STEP * now
             yield {"learner": name} | vars(self._value(curve, step))
+
+    def _paths(self) -> Iterator[Row]:
+        tail = tail_of(self.level)
+        for name, curve in self.curves.items():
+            points, whole = len(curve.curve.m), curve.forecast
+            quantiles = whole.quantile([tail, 0.5, 1 - tail]).T
+            kept = {*range(points), *range(len(whole.m) - 1, points - 1, -EVERY)}
+            for i in sorted(kept):
+                low, median, high = map(float, quantiles[i])
+                yield {"learner": name, "m": float(whole.m[i]), "low": low, "median": median,
+                       "high": high, "measured": i < points}  # fmt: skip
+
+    def _ends(self) -> Iterator[Row]:
+        for name, curve in self.curves.items():
+            ends = decisions.floor_of(curve, level=self.level) or (math.nan,) * 3
+            named = dict(zip(("floor", "floor_low", "floor_high"), ends, strict=True))
+            yield {"learner": name, "error": curve.curve.last} | named
 
     def _value(self, curve: Measured, step: float) -> levers.LabelValue:
         return levers.value_of_labels(curve, step, self.level, self.info.floor)
