@@ -1,5 +1,4 @@
-// The page works without this: it folds the contents on small screens, marks the section in view,
-// and lets a learner's line stand out while the pointer is on it.
+// The page works without this: it folds the contents on small screens and marks the section in view.
 (() => {
   const contents = document.querySelector(".contents details");
   const wide = matchMedia("(min-width: 75rem)");
@@ -18,13 +17,5 @@
   for (const id of links.keys()) {
     const heading = document.getElementById(id);
     if (heading) seen.observe(heading);
-  }
-
-  for (const group of document.querySelectorAll("svg .series")) {
-    const others = [...group.closest("svg").querySelectorAll(".series")]
-      .filter((other) => other.dataset.series !== group.dataset.series);
-    const dim = (on) => others.forEach((other) => other.classList.toggle("dim", on));
-    group.addEventListener("pointerenter", () => dim(true));
-    group.addEventListener("pointerleave", () => dim(false));
   }
 })();

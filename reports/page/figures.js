@@ -1,0 +1,93 @@
+// A press on an entry of a legend shows its series alone, the next press all of them. The mark nearest
+// to the pointer tells its value; so do, in a legend, the arrow keys, from mark to mark of a series.
+(() => {
+  // "log 210 40.5 2 20|%": 2% is at 210 and 20% at 40.5; of more than two values, the nearest is meant.
+  const reader = (text) => {
+    if (!text) return undefined;
+    const [scale, unit = ""] = text.split(/\|(.*)/s), [kind, from, to, ...values] = scale.split(" ");
+    const log = kind === "log", on = values.map((value) => (log ? Math.log(value) : +value));
+    const slope = (on.at(-1) - on[0]) / (to - from);
+    const write = (value, digits) => value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    return (place) => {
+      const there = on[0] + (place - from) * slope;
+      const off = on.map((value) => Math.abs(value - there));
+      if (on.length > 2) return (+values[off.indexOf(Math.min(...off))]).toLocaleString("en");
+      const value = log ? Math.exp(there) : there;
+      const step = 10 ** Math.ceil(Math.log10(Math.abs(slope) * (log ? value : 1) / 10));
+      const rounded = Math.round(value / step) * step || 0;
+      return `${write(rounded, Math.max(0, -Math.round(Math.log10(step))))}${/^\p{L}/u.test(unit) ? "\u00a0" : ""}${unit}`.replace(/^-/, "\u2212");
+    };
+  };
+
+  for (const svg of document.querySelectorAll("figure svg")) {
+    const groups = [...svg.querySelectorAll("[data-s]")];
+    if (!groups.length) continue;
+    const { width, height } = svg.viewBox.baseVal;
+    const box = document.createElement("div"), tip = document.createElement("output");
+    box.className = "plot";
+    tip.hidden = true;
+    svg.replaceWith(box);
+    box.append(svg, tip);
+    const labels = {};
+    let alone;
+    const show = (one = alone) => groups.forEach((group) => group.classList.toggle("dim", one !== undefined && group.dataset.s !== one));
+
+    // What lies at x = 0 is the band of a curve, drawn like a mark.
+    const marks = [...svg.querySelectorAll(":is([data-x], [data-y]) [data-s]:not(.untold) use:not([x='0'])")].map((use) => ({
+      panel: use.closest("[data-x], [data-y]"), series: use.closest("[data-s]").dataset.s,
+      x: +use.getAttribute("x"), y: +use.getAttribute("y"),
+    })).filter((mark, i, all) => i === all.findIndex(({ x, y, series }) => x === mark.x && y === mark.y && series === mark.series));
+    const tell = (mark, title = "") => {
+      tip.hidden = !mark;
+      if (!mark) return;
+      const { series, x, y } = mark, scales = mark.panel.dataset;
+      const [first, m] = scales.y ? [reader(scales.y)(y), reader(scales.x)?.(x)] : [reader(scales.x)(x)];
+      tip.value = `${title}${labels[series] ? `${labels[series]}: ` : ""}about ${first}${m ? ` at m = ${m}` : ""}`;
+      tip.style.cssText = `left:${100 * x / width}%;top:${100 * y / height}%;translate:${-100 * x / width}% ${y < height / 6 ? ".7rem" : "calc(-100% - .6rem)"}`;
+    };
+    svg.addEventListener("pointermove", (event) => {
+      const { left, top, width: shown } = svg.getBoundingClientRect(), unit = width / shown;
+      const away = ({ x, y }) => Math.hypot(x - (event.clientX - left) * unit, y - (event.clientY - top) * unit);
+      const near = marks.filter((mark) => (alone ?? mark.series) === mark.series && away(mark) < 8)
+        .sort((a, b) => away(a) - away(b))[0];
+      tell(near);
+      show(alone ?? near?.series ?? event.target.closest("[data-s]")?.dataset.s);
+    });
+    svg.addEventListener("pointerleave", () => { tell(); show(); });
+
+    const keys = [...svg.querySelectorAll(".key")].map((key) => {
+      const series = key.dataset.s, label = key.nextElementSibling.textContent;
+      const own = marks.filter((mark) => mark.series === series);
+      const [a, b] = [key, key.nextElementSibling].map((part) => part.getBBox());
+      const button = document.createElement("button");
+      let at = -1;
+      labels[series] = label;
+      button.type = "button";
+      button.ariaLabel = `Only ${label}`;
+      button.ariaPressed = "false";
+      button.title = own.length && "Press to show it alone; arrow keys tell its values" || "Press to show it alone";
+      button.style.cssText = `left:${100 * a.x / width}%;top:${100 * b.y / height}%;width:${100 * (b.x + b.width - a.x) / width}%;height:${100 * b.height / height}%`;
+      button.addEventListener("click", () => {
+        alone = alone === series ? undefined : series;
+        keys.forEach((other) => { other.ariaPressed = String(other === button && alone === series); });
+        tell();
+        show();
+      });
+      button.addEventListener("pointerenter", () => show(alone ?? series));
+      button.addEventListener("pointerleave", () => show());
+      button.addEventListener("keydown", (event) => {
+        const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+        if (event.key === "Escape") tell();
+        if (!step || !own.length) return;
+        event.preventDefault();
+        at = (Math.max(at + step, -1) + own.length) % own.length;
+        // Who listens doesn't see the panel: its title is the bold text.
+        const title = [...own[at].panel.querySelectorAll("text")].find((text) => getComputedStyle(text).fontWeight > 600);
+        tell(own[at], title && `${title.textContent}, `);
+      });
+      button.addEventListener("blur", () => tell());
+      return button;
+    });
+    box.append(...keys);
+  }
+})();
