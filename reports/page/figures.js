@@ -13,10 +13,26 @@
       const off = on.map((value) => Math.abs(value - there));
       if (on.length > 2) return (+values[off.indexOf(Math.min(...off))]).toLocaleString("en");
       const value = log ? Math.exp(there) : there;
-      const step = 10 ** Math.ceil(Math.log10(Math.abs(slope) * (log ? value : 1) / 10));
+      const step = 10 ** Math.ceil(Math.log10(Math.abs(slope) * (log ? value : 1) / 2));
       const rounded = Math.round(value / step) * step || 0;
       return `${write(rounded, Math.max(0, -Math.round(Math.log10(step))))}${/^\p{L}/u.test(unit) ? "\u00a0" : ""}${unit}`.replace(/^-/, "\u2212");
     };
+  };
+
+  // A path has its marks at its points, each told from the one before, or says where it has them.
+  const places = ({ dataset, attributes }) => {
+    const found = [];
+    let x = 0, y = 0;
+    if (dataset.m) return [...dataset.m.matchAll(/(\S+) (\S+)/g)].map((pair) => [+pair[1], +pair[2]]);
+    for (const [, command, told] of attributes.d.value.matchAll(/([a-z])([^a-z]*)/g)) {
+      const moves = told.match(/-?\d+/g).map(Number);
+      while (moves.length) {
+        if (command !== "v") x += moves.shift();
+        if (command !== "h") y += moves.shift();
+        found.push([x, y]);
+      }
+    }
+    return found;
   };
 
   for (const svg of document.querySelectorAll("figure svg")) {
@@ -32,23 +48,23 @@
     let alone;
     const show = (one = alone) => groups.forEach((group) => group.classList.toggle("dim", one !== undefined && group.dataset.s !== one));
 
-    // What lies at x = 0 is the band of a curve, drawn like a mark.
-    const marks = [...svg.querySelectorAll(":is([data-x], [data-y]) [data-s]:not(.untold) use:not([x='0'])")].map((use) => ({
-      panel: use.closest("[data-x], [data-y]"), series: use.closest("[data-s]").dataset.s,
-      x: +use.getAttribute("x"), y: +use.getAttribute("y"),
-    })).filter((mark, i, all) => i === all.findIndex(({ x, y, series }) => x === mark.x && y === mark.y && series === mark.series));
+    const panels = [...svg.querySelectorAll("[data-box]")].map(({ dataset }) => ({ ...dataset, box: dataset.box.split(" ").map(Number) }));
+    const marks = [...svg.querySelectorAll("[data-s] > [data-m]")].flatMap((path) => places(path).map(([x, y]) => ({
+      x, y, series: path.parentNode.dataset.s,
+      panel: panels.find(({ box }) => x > box[0] - 9 && y > box[1] - 9 && x < box[2] + 9 && y < box[3] + 9),
+    }))).filter((mark, i, all) => mark.panel && i === all.findIndex(({ x, y, series }) => x === mark.x && y === mark.y && series === mark.series));
     const tell = (mark, title = "") => {
       tip.hidden = !mark;
       if (!mark) return;
-      const { series, x, y } = mark, scales = mark.panel.dataset;
-      const [first, m] = scales.y ? [reader(scales.y)(y), reader(scales.x)?.(x)] : [reader(scales.x)(x)];
+      const { series, x, y, panel } = mark;
+      const [first, m] = panel.y ? [reader(panel.y)(y), reader(panel.x)?.(x)] : [reader(panel.x)(x)];
       tip.value = `${title}${labels[series] ? `${labels[series]}: ` : ""}about ${first}${m ? ` at m = ${m}` : ""}`;
       tip.style.cssText = `left:${100 * x / width}%;top:${100 * y / height}%;translate:${-100 * x / width}% ${y < height / 6 ? ".7rem" : "calc(-100% - .6rem)"}`;
     };
     svg.addEventListener("pointermove", (event) => {
       const { left, top, width: shown } = svg.getBoundingClientRect(), unit = width / shown;
       const away = ({ x, y }) => Math.hypot(x - (event.clientX - left) * unit, y - (event.clientY - top) * unit);
-      const near = marks.filter((mark) => (alone ?? mark.series) === mark.series && away(mark) < 8)
+      const near = marks.filter((mark) => (alone ?? mark.series) === mark.series && away(mark) < 40)
         .sort((a, b) => away(a) - away(b))[0];
       tell(near);
       show(alone ?? near?.series ?? event.target.closest("[data-s]")?.dataset.s);
@@ -81,9 +97,8 @@
         if (!step || !own.length) return;
         event.preventDefault();
         at = (Math.max(at + step, -1) + own.length) % own.length;
-        // Who listens doesn't see the panel: its title is the bold text.
-        const title = [...own[at].panel.querySelectorAll("text")].find((text) => getComputedStyle(text).fontWeight > 600);
-        tell(own[at], title && `${title.textContent}, `);
+        const { title } = own[at].panel; // for who listens
+        tell(own[at], title && `${title}, `);
       });
       button.addEventListener("blur", () => tell());
       return button;

@@ -47,7 +47,10 @@ def described(svg: str, figure: Figure) -> str:
 
 
 def _attributes(ax: Axes, label: str) -> str:
-    """What the page reads: a value up the y axis and its m, or else one along the x axis."""
+    """What the page reads: a value up the y axis and its m, or else one along the x axis.
+
+    With the sides of the panel (left, top, right and bottom) and its title.
+    """
     if not any(line.get_gid() for line in ax.lines):
         return ""  # the page tells values of series alone
     along = _scale(ax, ax.xaxis, ax.get_xlabel())
@@ -55,8 +58,17 @@ def _attributes(ax: Axes, label: str) -> str:
     has_sizes, has_names = ax.xaxis.get_gid() == SIZES, not up and ax.get_yscale() == "linear"
     if has_names == has_sizes or not (up or has_names):
         along = ""  # neither the m of a value nor, beside names, the value
-    told = {"x": along, "y": up}
+    if not (along or up):
+        return ""
+    told = {"box": _sides(ax), "title": ax.get_title("left"), "x": along, "y": up}
     return "".join(f' data-{name}="{html.escape(text)}"' for name, text in told.items() if text)
+
+
+def _sides(ax: Axes) -> str:
+    x, y = ax.get_xlim(), ax.get_ylim()
+    across = sorted(_place(ax, ax.xaxis, value) for value in x)
+    down = sorted(_place(ax, ax.yaxis, value) for value in y)
+    return " ".join(f"{side:.1f}" for side in (across[0], down[0], across[1], down[1]))
 
 
 def _scale(ax: Axes, axis: Axis, label: str) -> str:
