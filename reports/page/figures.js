@@ -13,18 +13,22 @@
       const off = on.map((value) => Math.abs(value - there));
       if (on.length > 2) return (+values[off.indexOf(Math.min(...off))]).toLocaleString("en");
       const value = log ? Math.exp(there) : there;
-      const step = 10 ** Math.ceil(Math.log10(Math.abs(slope) * (log ? value : 1) / 2));
+      const step = 10 ** Math.ceil(Math.log10(Math.abs(slope) * (log ? value / 2 : 1)));
       const rounded = Math.round(value / step) * step || 0;
       return `${write(rounded, Math.max(0, -Math.round(Math.log10(step))))}${/^\p{L}/u.test(unit) ? "\u00a0" : ""}${unit}`.replace(/^-/, "\u2212");
     };
   };
 
-  // A path has its marks at its points, each told from the one before, or says where it has them.
-  const places = ({ dataset, attributes }) => {
+  // A path says where its marks are, has them at its points, each told from the one before, or is one.
+  const places = (path) => {
     const found = [];
     let x = 0, y = 0;
-    if (dataset.m) return [...dataset.m.matchAll(/(\S+) (\S+)/g)].map((pair) => [+pair[1], +pair[2]]);
-    for (const [, command, told] of attributes.d.value.matchAll(/([a-z])([^a-z]*)/g)) {
+    if (path.dataset.m) return [...path.dataset.m.matchAll(/(\S+) (\S+)/g)].map((pair) => [+pair[1], +pair[2]]);
+    if (getComputedStyle(path).markerMid === "none") {
+      const box = path.getBBox();
+      return [[box.x + box.width / 2, box.y + box.height / 2]];
+    }
+    for (const [, command, told] of path.getAttribute("d").matchAll(/([a-z])([^a-z]*)/g)) {
       const moves = told.match(/-?\d+/g).map(Number);
       while (moves.length) {
         if (command !== "v") x += moves.shift();

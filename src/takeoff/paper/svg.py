@@ -272,10 +272,11 @@ def inline(figure_id: str, svg: str, alt: str, looks: Iterable[tuple[str, Look]]
             shown, key=lambda one: (one.series, one.part == "legend")
         )
     )
+    scales = _panels(root) if " data-m=" in body else ""
     size = " ".join(str(_units(side)) for side in root.get("viewBox", "").split())
     return (
         f'<svg role="img" aria-label="{alt}" viewBox="{size}"'
-        f' xmlns="http://www.w3.org/2000/svg">{page.definitions()}{body}{_panels(root)}</svg>'
+        f' xmlns="http://www.w3.org/2000/svg">{page.definitions()}{body}{scales}</svg>'
     )
 
 
@@ -355,8 +356,8 @@ class _Page:
         told = bool(one.series) and not one.part and one.at[0][0] > 0
         if len(one.at) == 1 or not one.path.is_closed:
             several = Path(tuple(s for place in one.at for s in one.path.moved(place).segments))
-            places = " ".join(f"{x} {y}" for x, y in one.at)
-            values = f' data-m="{places}"' if told else ""
+            places = " ".join(f"{x} {y}" for x, y in one.at)  # of one, the page sees it
+            values = f' data-m="{places if len(one.at) > 1 else ""}"' if told else ""
             return f'<path d="{several}"{clip}{values} style="{style}"/>'
         name = self.markers.setdefault(
             (str(one.path), style), f"{self.figure_id}-marker-{len(self.markers)}"

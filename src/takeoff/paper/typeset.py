@@ -234,6 +234,7 @@ def _shared(content: str) -> tuple[str, str]:
 
     def of_tag(tag: re.Match[str]) -> str:
         named = re.sub(r'(\bid="|href="#|url\(#)([^")]+)', short, tag[0])
+        named = named.replace(' data-m=""', " data-m")
         named = re.sub(r'(<g (?:class="key" )?data-s=")([^"]+)', counted, named)
         return named if " class=" in named else re.sub(r' style="([^"]*)"', classed, named)
 
