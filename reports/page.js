@@ -1,5 +1,3 @@
-// The page works without this: it folds the contents on small screens, marks the section in view,
-// and lets a learner's line stand out while the pointer is on it.
 // What an element of the page holds, compressed; undefined where there is no such element.
 const unpacked = async (id) => {
   const packed = document.getElementById(id)?.textContent;
@@ -7,6 +5,8 @@ const unpacked = async (id) => {
   const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
 };
+
+// The page works without this: it folds the contents on small screens and marks the section in view.
 (() => {
   const contents = document.querySelector(".contents details");
   const wide = matchMedia("(min-width: 75rem)");
@@ -25,13 +25,5 @@ const unpacked = async (id) => {
   for (const id of links.keys()) {
     const heading = document.getElementById(id);
     if (heading) seen.observe(heading);
-  }
-
-  for (const group of document.querySelectorAll("svg .series")) {
-    const others = [...group.closest("svg").querySelectorAll(".series")]
-      .filter((other) => other.dataset.series !== group.dataset.series);
-    const dim = (on) => others.forEach((other) => other.classList.toggle("dim", on));
-    group.addEventListener("pointerenter", () => dim(true));
-    group.addEventListener("pointerleave", () => dim(false));
   }
 })();

@@ -38,6 +38,12 @@ FRAME = """<!doctype html><title>loading</title>
       .filter(svg => svg.getBoundingClientRect().width > 100).length"></iframe>"""
 
 
+AXE = Path(__file__).parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+needs_axe = pytest.mark.skipif(
+    not (CHROMIUM and AXE.exists()), reason="needs chromium, and `npm ci` in tests/axe"
+)
+
+
 def look(page: Path, width: int) -> tuple[int, int, str]:
     """Open a page in a frame of this width.
 
@@ -97,3 +103,47 @@ def run(page: Path, script: str) -> Any:
     found = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)
     assert found and found[1] != "loading", done.stderr[-2000:]
     return json.loads(html.unescape(found[1]))
+
+
+# In the page itself: beside a frame, axe would leave out what it asks of whole pages only.
+AUDIT = """<script>{axe}</script><script>
+addEventListener("load", async () => {{
+  const report = {{ dark: matchMedia("(prefers-color-scheme: dark)").matches }};
+  try {{
+    {before}
+    const found = await axe.run();
+    report.passed = found.passes.map((rule) => rule.id);
+    report.violations = found.violations.flatMap((rule) => rule.nodes.map((node) =>
+      [rule.id, rule.help, node.html.slice(0, 300), node.failureSummary].join("\\n  ")));
+  }} catch (error) {{ report.error = String(error); }}
+  document.title = JSON.stringify(report);
+}});
+</script>"""
+
+
+def audit(page: Path, dark: bool, width: int = 1700, before: str = "") -> dict[str, Any]:
+    """What axe-core says of a page.
+
+    Args:
+        page: One file that loads nothing.
+        dark: Whether the reader prefers dark pages.
+        width: Of the window, in pixels, from 500.
+        before: A script that the page runs first.
+
+    Returns:
+        dark (what the page was told), passed (the ids of the rules that hold), violations (a text
+        for each element that breaks a rule), error (that stopped the audit, if one did).
+    """
+    scripts = AUDIT.format(axe=AXE.read_text("utf-8"), before=before)
+    scheme = f"--blink-settings=preferredColorScheme={int(not dark)}"
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "page.html"
+        copy.write_text(page.read_text("utf-8").replace("</body>", f"{scripts}</body>"), "utf-8")
+        done = subprocess.run(
+            [str(CHROMIUM), *FLAGS, f"--window-size={width},1000", scheme,
+             f"--user-data-dir={folder}/profile", copy.as_uri()],
+            capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+    found = re.search(r"<title>(\{.*?)</title>", done.stdout, re.DOTALL)
+    assert found, done.stderr[-2000:]
+    return dict(json.loads(html.unescape(found[1])))

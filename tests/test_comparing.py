@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import synthetic_study
-from browser import look, needs_browser
+from browser import audit, look, needs_axe, needs_browser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
@@ -653,6 +653,15 @@ def test_the_page_opens_cleanly(shown: Path, width: int) -> None:
     assert needed <= width
     assert drawn == 3
     assert console == ""
+
+
+@needs_axe
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_nothing(shown: Path, dark: bool) -> None:
+    """In light and in dark."""
+    found = audit(shown, dark, width=500)
+    assert found["dark"] is dark and "color-contrast" in found["passed"]
+    assert not found["violations"], "\n\n".join(found["violations"])
 
 
 def test_a_page_about_nothing_says_so(tmp_path: Path) -> None:

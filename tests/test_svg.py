@@ -105,9 +105,9 @@ def test_markers_stand_where_they_stood(tmp_path: File) -> None:
     ax.set(xlim=(0, 1), ylim=(0, 1))
     ax.axis("off")
     root = inlined(figure, tmp_path)
-    (series,) = root.findall(".//{*}g")
+    (series,) = root.findall(".//{*}g[@data-s]")
     (marked,) = series.findall("{*}path")
-    assert series.get("class") == "series" and series.get("data-series") == "a"
+    assert series.get("data-s") == "a" and marked.get("data-m") == ""
     size = 144 * UNITS
     assert read(marked.get("d", "")) == [
         (round(size * a), round(size * (1 - b))) for a, b in zip(x, y, strict=True)

@@ -7,6 +7,7 @@ A figure shows one panel per data set, and a learner looks the same in all of th
 from __future__ import annotations
 
 import functools
+import io
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullForm
 
 from takeoff.files import replacing
 from takeoff.measures import Measure, axis_label, of_all
+from takeoff.paper import scales
 from takeoff.paper.looks import INK, STYLE, Learners, Look, looks
 from takeoff.wording import MINUS, clean, count, plain_number, plain_percent
 
@@ -67,7 +69,10 @@ def save(figure: Figure, path: Path | str, figure_id: str) -> None:
     with mpl.rc_context(settings), warnings.catch_warnings(), replacing(path, "wb") as file:
         # Text stays text: the reader's fonts may well have what this machine's lack.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(file, format="svg", metadata=metadata)
+        scales.name_panels(figure)
+        drawn = io.StringIO()
+        figure.savefig(drawn, format="svg", metadata=metadata)
+        file.write(scales.described(drawn.getvalue(), figure).encode())
 
 
 def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
@@ -534,6 +539,7 @@ def _m_axis(ax: Axes, m: Sequence[float] | pd.Series[Any]) -> None:
     ax.set_xlabel("labelled examples m")
     if not values:
         return
+    ax.xaxis.set_gid(scales.SIZES)
     ax.set_xscale("log")
     ax.xaxis.set_minor_formatter(NullFormatter())
     labelled = _spread_out(values, at_most=5)
@@ -696,7 +702,7 @@ def _learner_legend(figure: Figure, learners: Learners, lines: bool = True) -> N
             labels.append("")
             continue
         of = look[cell["name"]]
-        gid = f"{cell['name']}:legend:line"
+        gid = f"{cell['name']}:legend"
         ls = of.dash if lines else "-"
         handles.append(Line2D([], [], color=of.colour, ls=ls, marker=of.marker, gid=gid))
         labels.append(clean(cell["label"]))
@@ -704,10 +710,16 @@ def _learner_legend(figure: Figure, learners: Learners, lines: bool = True) -> N
 
 
 def _legend(figure: Figure, handles: list[Line2D], labels: list[str], columns: int) -> None:
-    """A legend below the panels; matplotlib fills it by columns, the cells come by rows."""
+    """A legend below the panels; matplotlib fills it by columns, the cells come by rows.
+
+    A handle whose gid is NAME:legend shows a series NAME alone, when it is pressed in the page.
+    """
     rows = math.ceil(len(handles) / columns)
     order = [row * columns + column for column in range(columns) for row in range(rows)]
     order = [i for i in order if i < len(handles)]
-    figure.legend([handles[i] for i in order], [labels[i] for i in order],
-                  loc="outside lower center", ncols=columns, columnspacing=1.6,
-                  handletextpad=0.6)  # fmt: skip
+    drawn = figure.legend([handles[i] for i in order], [labels[i] for i in order],
+                          loc="outside lower center", ncols=columns, columnspacing=1.6,
+                          handletextpad=0.6)  # fmt: skip
+    for i, handle in zip(order, drawn.legend_handles, strict=True):
+        if handle is not None:
+            handle.set_gid(handles[i].get_gid())  # which isn't among what a legend copies

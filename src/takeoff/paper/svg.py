@@ -17,6 +17,7 @@ from itertools import groupby
 from xml.etree import ElementTree
 
 from takeoff.paper.looks import INK, Look
+from takeoff.paper.scales import UNTOLD
 
 UNITS = 5  # of the page's figures in a point; places are rounded to them
 FINE = 0.9  # units by which a simplified line may miss a point
@@ -27,7 +28,7 @@ NUMBER = re.compile(r"-?\d+\.?\d*")
 MOVED = re.compile(
     r"(?:translate\((?P<x>\S+) (?P<y>\S+)\) ?)?(?:rotate\((?P<angle>[^ )]+)(?: \S+ \S+)?\))?"
 )
-SERIES = re.compile(r"([a-z0-9_]+):")
+SERIES = re.compile(rf"([a-z0-9_]+):.*?(?:\b(legend|{UNTOLD}))?$")
 XLINK = "{http://www.w3.org/1999/xlink}href"
 
 Place = tuple[int, int]
@@ -168,6 +169,7 @@ class Drawn:
     Attributes:
         style: How, as an attribute.
         series: Whose it is, or "".
+        part: Of a series: legend, or marks whose values are UNTOLD; or "".
         clip: Id of its clip path, or "".
         path: Its path, or None.
         at: Where markers of this shape are drawn; empty where `path` is drawn where it is.
@@ -176,6 +178,7 @@ class Drawn:
 
     style: str
     series: str
+    part: str = ""
     clip: str = ""
     path: Path | None = None
     at: tuple[Place, ...] = ()
@@ -202,7 +205,7 @@ class _Read:
         return cls(symbols, clips)
 
     def drawn(
-        self, element: ElementTree.Element, series: str = "", clip: str = ""
+        self, element: ElementTree.Element, owner: tuple[str, str] = ("", ""), clip: str = ""
     ) -> Iterator[Drawn]:
         """What an element draws, in order."""
         clip = element.get("clip-path", "")[len("url(#") : -1] or clip
@@ -212,26 +215,27 @@ class _Read:
                 if element.get("transform"):
                     raise ValueError("a group that is moved as a whole is not known here")
                 named = SERIES.match(element.get("id", ""))
+                owner = (named[1], named[2] or "") if named else owner
                 for child in element:
-                    yield from self.drawn(child, named[1] if named else series, clip)
+                    yield from self.drawn(child, owner, clip)
             case "path":
                 if style.strip("; ") == "fill: none":
                     return  # nothing to be seen
                 path = Path.read(element.get("d", "")).simplified()
-                yield self._clipped(Drawn(style, series, clip, path))
+                yield self._clipped(Drawn(style, *owner, clip, path))
             case "use":
-                yield self._clipped(self._used(element, series, clip))
+                yield self._clipped(self._used(element, owner, clip))
             case "text":
-                yield Drawn(style, series, text=element)
+                yield Drawn(style, *owner, text=element)
 
-    def _used(self, use: ElementTree.Element, series: str, clip: str) -> Drawn:
+    def _used(self, use: ElementTree.Element, owner: tuple[str, str], clip: str) -> Drawn:
         """A marker, or a shape that is used once, where it is."""
         symbol = self.symbols[use.get(XLINK, "")[1:]]
         # The symbol's own style goes before what it inherits.
         style = f"{use.get('style', '')};{symbol.get('style', '')}".strip(";")
         path = Path.read(symbol.get("d", "")).simplified()
         x, y = (_units(use.get(name, "0")) for name in ("x", "y"))
-        return Drawn(style, series, clip, path, at=((x, y),))
+        return Drawn(style, *owner, clip, path, at=((x, y),))
 
     def _clipped(self, drawn: Drawn) -> Drawn:
         """Without its clip path, if nothing sticks out of that."""
@@ -263,14 +267,31 @@ def inline(figure_id: str, svg: str, alt: str, looks: Iterable[tuple[str, Look]]
     page = _Page(figure_id, read.clips, list(looks))
     shown = list(read.drawn(root))
     body = "".join(
-        page.group(series, _joined(list(those)))
-        for series, those in groupby(shown, key=lambda one: one.series)
+        page.group(series, is_key, _joined(list(those)))
+        for (series, is_key), those in groupby(
+            shown, key=lambda one: (one.series, one.part == "legend")
+        )
     )
+    scales = _panels(root) if " data-m=" in body else ""
     size = " ".join(str(_units(side)) for side in root.get("viewBox", "").split())
     return (
         f'<svg role="img" aria-label="{alt}" viewBox="{size}"'
-        f' xmlns="http://www.w3.org/2000/svg">{page.definitions()}{body}</svg>'
+        f' xmlns="http://www.w3.org/2000/svg">{page.definitions()}{body}{scales}</svg>'
     )
+
+
+def _panels(root: ElementTree.Element) -> str:
+    """What the file says of its panels' scales (see `takeoff.paper.scales`), in units."""
+    found = []
+    for panel in root.iterfind(".//{*}g[@data-box]"):
+        told = {name: panel.get(f"data-{name}", "") for name in ("box", "title", "x", "y")}
+        told["box"] = " ".join(str(_units(side)) for side in told["box"].split(" "))
+        for axis in "xy":
+            kind, *rest = told[axis].split(" ")
+            told[axis] = " ".join([kind, *(str(_units(place)) for place in rest[:2]), *rest[2:]])
+        said = (f' data-{name}="{escape(text)}"' for name, text in told.items() if text)
+        found.append(f"<g{''.join(said)}/>")
+    return "".join(found)
 
 
 def _joined(drawn: list[Drawn]) -> list[Drawn]:
@@ -279,7 +300,7 @@ def _joined(drawn: list[Drawn]) -> list[Drawn]:
     for place, one in enumerate(drawn):
         key: object = place
         if one.at:
-            key = (one.path, one.style, one.clip)
+            key = (one.path, one.style, one.clip, one.part)
         elif one.path and (one.series or "fill: none" in one.style):
             key = (one.style, one.clip)
         before = kept.get(key)
@@ -302,10 +323,11 @@ class _Page:
     markers: dict[tuple[str, str], str] = field(default_factory=dict)
     clipping: set[str] = field(default_factory=set)
 
-    def group(self, series: str, drawn: Iterable[Drawn]) -> str:
-        """All of one series, or what belongs to none."""
+    def group(self, series: str, is_key: bool, drawn: Iterable[Drawn]) -> str:
+        """All of one series, its place in a legend, or what belongs to none."""
         inside = "".join(map(self._written, drawn))
-        return f'<g class="series" data-series="{series}">{inside}</g>' if series else inside
+        kind = ' class="key"' if is_key else ""
+        return f'<g{kind} data-s="{series}">{inside}</g>' if series else inside
 
     def definitions(self) -> str:
         """Of markers and clip paths."""
@@ -330,13 +352,18 @@ class _Page:
             clip = f' clip-path="url(#{self.figure_id}-{one.clip})"'
         if not one.at:
             return f'<path d="{one.path}"{clip} style="{style}"/>'
+        # The area below a curve is a shape, too; matplotlib has it at the left edge.
+        told = bool(one.series) and not one.part and one.at[0][0] > 0
         if len(one.at) == 1 or not one.path.is_closed:
             several = Path(tuple(s for place in one.at for s in one.path.moved(place).segments))
-            return f'<path d="{several}"{clip} style="{style}"/>'
+            places = " ".join(f"{x} {y}" for x, y in one.at)  # of one, the page sees it
+            values = f' data-m="{places if len(one.at) > 1 else ""}"' if told else ""
+            return f'<path d="{several}"{clip}{values} style="{style}"/>'
         name = self.markers.setdefault(
             (str(one.path), style), f"{self.figure_id}-marker-{len(self.markers)}"
         )
         points = Path(tuple(("l" if i else "m", (place,)) for i, place in enumerate(one.at)))
+        clip += ' data-m=""' if told else ""
         return f'<path d="{points}"{clip} style="fill:none;stroke:none;marker:url(#{name})"/>'
 
     def _text(self, text: ElementTree.Element) -> str:

@@ -223,23 +223,29 @@ INNER_TAG = re.compile(r"<(?!svg )[^>]+>")  # that of the whole holds the altern
 def _shared(content: str) -> tuple[str, str]:
     """Say once what the figures say again and again: the page gets much lighter.
 
-    Styles become classes, and ids get short names.
+    Styles become classes, ids and series get short names.
 
     Returns:
         The content, and a style sheet that has to come after all others.
     """
     classes: dict[str, str] = {}
     ids: dict[str, str] = {}
+    series: dict[str, str] = {}
 
     def lighter(whole: re.Match[str]) -> str:
         return INNER_TAG.sub(of_tag, whole[0])
 
     def of_tag(tag: re.Match[str]) -> str:
         named = re.sub(r'(\bid="|href="#|url\(#)([^")]+)', short, tag[0])
+        named = named.replace(' data-m=""', " data-m")
+        named = re.sub(r'(<g (?:class="key" )?data-s=")([^"]+)', counted, named)
         return named if " class=" in named else re.sub(r' style="([^"]*)"', classed, named)
 
     def short(name: re.Match[str]) -> str:
         return name[1] + ids.setdefault(name[2], f"i{len(ids)}")
+
+    def counted(name: re.Match[str]) -> str:
+        return name[1] + series.setdefault(name[2], str(len(series)))
 
     def classed(style: re.Match[str]) -> str:
         return f' class="{classes.setdefault(style[1], f"z{len(classes)}")}"'

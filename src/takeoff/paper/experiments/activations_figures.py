@@ -15,6 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 from takeoff.experiments.activations import LABELS, WEIGHTS
 from takeoff.paper.figures import _legend, _styled, round_ticks
 from takeoff.paper.looks import DASHES, INK, NETWORKS, TRADITIONAL, Look
+from takeoff.paper.scales import UNTOLD
 from takeoff.wording import plain_number
 
 if TYPE_CHECKING:
@@ -114,9 +115,11 @@ def losses(curves: pd.DataFrame, said: Mapping[str, Any]) -> Figure:
             for name in said["activations"]:
                 curve = own[(own["activation"] == name) & (own["step"] > 0)].sort_values("step")
                 look = LOOKS[name]
-                ax.plot(curve["step"], curve["loss"], color=look.colour, ls=look.dash, lw=1.4)
+                gid = f"{name}:{kind}:{depth}"
+                ax.plot(curve["step"], curve["loss"], color=look.colour, ls=look.dash, lw=1.4,
+                        gid=f"{gid}:line")  # fmt: skip
                 ax.fill_between(curve["step"], curve["low"], curve["high"], color=look.colour,
-                                alpha=0.14, lw=0)  # fmt: skip
+                                alpha=0.14, lw=0, gid=f"{gid}:band")  # fmt: skip
             ax.axhline(said["goal"], color=INK, lw=0.9, ls=(0, (1, 1.6)))
             if i == 0:
                 ax.set_title(_layers(depth))
@@ -152,7 +155,8 @@ def steps(runs: pd.DataFrame, networks: pd.DataFrame, said: Mapping[str, Any]) -
             for k, name in enumerate(said["activations"]):
                 x = i + 0.19 * (k - (len(said["activations"]) - 1) / 2)
                 here = (runs["initialisation"] == kind) & (runs["depth"] == depth)
-                _arrivals(ax, x, runs[here & (runs["activation"] == name)], LOOKS[name], said)
+                own = runs[here & (runs["activation"] == name)]
+                _arrivals(ax, x, own, LOOKS[name], said, f"{name}:{kind}:{depth}")
         ax.axhline(said["steps"], color=INK, lw=0.9, ls=(0, (4, 2)))
         ax.set_xticks(range(len(said["depths"])), [str(depth) for depth in said["depths"]])
         ax.set_xlim(-0.5, len(said["depths"]) - 0.5)
@@ -168,17 +172,20 @@ def steps(runs: pd.DataFrame, networks: pd.DataFrame, said: Mapping[str, Any]) -
     return figure
 
 
-def _arrivals(ax: Axes, x: float, runs: pd.DataFrame, look: Look, said: Mapping[str, Any]) -> None:
+def _arrivals(
+    ax: Axes, x: float, runs: pd.DataFrame, look: Look, said: Mapping[str, Any], gid: str
+) -> None:
     """One network: a small mark for each run that arrived; how many did not."""
     there = runs["step"].dropna()
     ax.plot([x] * len(there), there, ls="none", marker=look.marker, ms=3.2, mfc="none", mew=0.8,
-            color=look.colour, alpha=0.75)  # fmt: skip
+            color=look.colour, alpha=0.75, gid=f"{gid}:runs")  # fmt: skip
     if len(there) == len(runs) and len(runs):
         mean = math.exp(float(np.log(there.clip(lower=1)).mean()))
-        ax.plot([x - 0.085, x + 0.085], [mean, mean], color=look.colour, lw=2.4)
+        ax.plot([x - 0.085, x + 0.085], [mean, mean], color=look.colour, lw=2.4,
+                gid=f"{gid}:mean")  # fmt: skip
     elif len(runs):
         ax.plot([x], [1.2 * said["steps"]], ls="none", marker=look.marker, ms=5, mfc="none",
-                mew=1.2, color=look.colour)  # fmt: skip
+                mew=1.2, color=look.colour, gid=f"{gid}:{UNTOLD}")  # fmt: skip
         ax.annotate(str(len(runs) - len(there)), (x, 1.2 * said["steps"]), (0, 5), ha="center",
                     textcoords="offset points", fontsize=7, color=INK)  # fmt: skip
 
@@ -203,7 +210,8 @@ def gradients(layers: pd.DataFrame, said: Mapping[str, Any]) -> Figure:
     for column, kind in enumerate(kinds):
         for name in ("relu", "sigmoid"):
             here = (rows["initialisation"] == kind) & (rows["activation"] == name)
-            _through_training(list(grid[:, column]), rows[here], LOOKS[name], chosen)
+            gid = f"{name}:{kind}"
+            _through_training(list(grid[:, column]), rows[here], LOOKS[name], chosen, gid)
         grid[0, column].set_title(WEIGHTS[kind][:1].upper() + WEIGHTS[kind][1:])
         grid[1, column].set_xlabel("layer, from the input on")
         grid[1, column].set_xticks(range(1, deepest + 2))
@@ -216,7 +224,14 @@ def gradients(layers: pd.DataFrame, said: Mapping[str, Any]) -> Figure:
     bottom.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.0f}%"))
     bottom.set_ylabel("flat slopes")
     handles = [
-        Line2D([], [], color=LOOKS[name].colour, ls=LOOKS[name].dash, marker=LOOKS[name].marker)
+        Line2D(
+            [],
+            [],
+            color=LOOKS[name].colour,
+            ls=LOOKS[name].dash,
+            marker=LOOKS[name].marker,
+            gid=f"{name}:legend",
+        )
         for name in ("relu", "sigmoid")
     ] + [Line2D([], [], color=INK, ls="none", marker="s", ms=5, **fill) for fill in FILLS]
     when = ["before the first step", *(f"after {plain_number(step)} steps" for step in chosen[1:])]
@@ -233,14 +248,14 @@ WIDTHS = (1.6, 1.1, 0.8)
 
 
 def _through_training(
-    axes: Sequence[Axes], rows: pd.DataFrame, look: Look, chosen: Sequence[int]
+    axes: Sequence[Axes], rows: pd.DataFrame, look: Look, chosen: Sequence[int], gid: str
 ) -> None:
     for step, fill, width in zip(chosen, FILLS, WIDTHS, strict=True):
         own = rows[rows["step"] == step].sort_values("layer")
         gradient = own["gradient"].where(own["gradient"] > 0)
         style = {"color": look.colour, "ls": look.dash, "marker": look.marker, "lw": width, **fill}
-        axes[0].plot(own["layer"], gradient, **style)
-        axes[1].plot(own["layer"], 100 * own["flat"], **style)
+        axes[0].plot(own["layer"], gradient, gid=f"{gid}:{step}:gradient", **style)
+        axes[1].plot(own["layer"], 100 * own["flat"], gid=f"{gid}:{step}:flat", **style)
 
 
 # What they share
@@ -281,7 +296,8 @@ def _activation_legend(figure: Figure, said: Mapping[str, Any], markers: bool = 
     names = said["activations"]
     handles = [
         Line2D([], [], color=LOOKS[name].colour, ls="none" if markers else LOOKS[name].dash,
-               marker=LOOKS[name].marker if markers else None, ms=5, mfc="none", mew=1.1)
+               marker=LOOKS[name].marker if markers else None, ms=5, mfc="none", mew=1.1,
+               gid=f"{name}:legend")
         for name in names
     ]  # fmt: skip
     labels = [LABELS[name] for name in names]

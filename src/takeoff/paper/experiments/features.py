@@ -281,6 +281,8 @@ def _factors(ax: Axes, rows: pd.DataFrame, look: Look, aside: float, gid: str) -
     """Factors with their intervals, a bit aside; a bound is an open mark with an arrow."""
     from matplotlib.transforms import ScaledTranslation
 
+    from takeoff.paper.scales import UNTOLD
+
     known = rows[rows["bound"] == ""]
     ax.plot(aside * known["m"], known["factor"], color=look.colour, marker=look.marker, lw=1.1,
             gid=f"{gid}:factors")  # fmt: skip
@@ -290,10 +292,11 @@ def _factors(ax: Axes, rows: pd.DataFrame, look: Look, aside: float, gid: str) -
     for bound, up in BOUNDS.items():
         some, own = rows[rows["bound"] == bound], f"{gid}:{bound.replace(' ', '')}"
         there = (aside * some["m"], some["factor"])
-        ax.plot(*there, ls="none", marker=look.marker, mfc="none", color=look.colour, gid=own)
+        ax.plot(*there, ls="none", marker=look.marker, mfc="none", color=look.colour,
+                gid=f"{own}:{UNTOLD}")  # fmt: skip
         beyond = ScaledTranslation(0, up * BEYOND / 72, ax.figure.dpi_scale_trans)
         ax.plot(*there, ls="none", marker=_arrow(up), ms=9, mfc="none", color=look.colour,
-                transform=ax.transData + beyond, gid=f"{own}:arrow")  # fmt: skip
+                transform=ax.transData + beyond, gid=f"{own}:arrow:{UNTOLD}")  # fmt: skip
 
 
 def _arrow(up: int) -> MplPath:
@@ -320,7 +323,7 @@ def _legend(
     for one in learners:
         own = look[one["name"]]
         handles.append(Line2D([], [], color=own.colour, marker=own.marker,
-                              gid=f"{one['name']}:legend:line"))  # fmt: skip
+                              gid=f"{one['name']}:legend"))  # fmt: skip
         labels.append(wording.clean(one["label"]))
     if kinds:
         handles.append(Line2D([], [], color=INK, marker="o"))

@@ -12,6 +12,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
+from takeoff.paper import figures
 from takeoff.paper.figures import round_ticks
 from takeoff.paper.looks import INK, STYLE, Learners, looks
 from takeoff.wording import clean, count, plain_number
@@ -125,12 +126,12 @@ def _legend(figure: Figure, times: pd.DataFrame, learners: Learners) -> None:
     for learner in sorted(learners, key=lambda one: int(one["rank"])):
         if learner["name"] in drawn:
             of = look[learner["name"]]
-            gid = f"{learner['name']}:legend:line"
+            gid = f"{learner['name']}:legend"
             handles.append(Line2D([], [], color=of.colour, ls="-", marker=of.marker, gid=gid))
             labels.append(clean(learner["label"]))
     handles.append(Line2D([], [], color=INK, ls=(0, _dash(AHEAD))))
     labels.append("projected")
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, columnspacing=1.6)
+    figures._legend(figure, handles, labels, columns=4)
 
 
 def measures(ways: pd.DataFrame, labels: Mapping[str, str], factor: float) -> Figure:
