@@ -34,15 +34,22 @@ def curve(learner: str, law: Any, noise: float = 0.002, repeats: int = 5) -> pd.
     ])  # fmt: skip
 
 
-def found(raw: Any, hand: Any, network: Any = None, noise: float = 0.002) -> Findings:
+def found(
+    raw: Any,
+    hand: Any,
+    network: Any = None,
+    noise: float = 0.002,
+    sheet: dict[str, Any] = SHEET,
+    **claims: Any,
+) -> Findings:
     runs = [curve("svm_rbf", raw, noise), curve("mlp_large", network or raw, noise)]
     settings = {
-        "claims": CLAIMS, "level": 0.95, "forecast_level": 0.9,
+        "claims": CLAIMS | claims, "level": 0.95, "forecast_level": 0.9,
         "feature_pairs": [["svm_rbf", "svm_rbf_hand"]],
         "datasets": ["spam"], "learners": [*LADDER, HAND],
     }  # fmt: skip
     own = curve("svm_rbf_hand", hand, noise)
-    return features.analyse(Asked(settings, pd.concat(runs), own, {"spam": SHEET}))
+    return features.analyse(Asked(settings, pd.concat(runs), own, {"spam": sheet}))
 
 
 def falling(m: float) -> float:
@@ -76,6 +83,37 @@ def test_features_that_never_help_refute_it() -> None:
 def test_noise_leaves_it_open() -> None:
     """A constant advantage within the noise shows neither part."""
     assert verdicts(found(falling, falling, noise=0.3)) == ["undecided", "undecided"]
+
+
+def test_about_other_test_sets_the_noise_of_this_one_counts() -> None:
+    """A small test set leaves open what a large one shows; only where claims are about others."""
+    small, large = ({**SHEET, "n_test": n} for n in (40, 4_000_000))
+    for sheet, population, verdict in (
+        (small, False, "supported"), (large, True, "supported"), (small, True, "undecided"),
+    ):  # fmt: skip
+        one = found(falling, ahead, sheet=sheet, population=population)
+        assert one.claims[0]["verdict"] == verdict
+    parts = (found(falling, ahead, sheet=small, population=p).claims[0]["parts"]
+             for p in (False, True))  # fmt: skip
+    for own, others in zip(*parts, strict=True):
+        assert own["effect"] == others["effect"] and others["low"] < own["low"]
+    rivals = (found(falling, ahead, sheet=small, population=p).tables["rivals"]
+              for p in (False, True))  # fmt: skip
+    own, others = (table.iloc[0] for table in rivals)
+    assert own["difference"] == others["difference"] and others["low"] < own["low"]
+
+
+def test_the_noise_of_the_test_set_is_that_of_simulated_ones() -> None:
+    """Learners that fail independently on examples of a test set: the bound is their noise."""
+    tests, errors = 500, np.array([[0.3, 0.2], [0.2, 0.1]])  # [kind, m]
+    random = np.random.default_rng(0)
+    hits = random.random((4000, 2, 1, tests)) < errors[:, :, None]  # the same examples at each m
+    rates = hits.mean(axis=-1)
+    ratios = np.log2(rates[:, 0] / rates[:, 1]).mean(axis=1)
+    curves = [pd.DataFrame({0: row}, index=[100, 200]) for row in errors]
+    pair = features.Pair("spam", "a", "b", *curves)
+    assert pair.noise([100, 200], tests) == pytest.approx(ratios.std(), rel=0.1)
+    assert pair.noise([100, 200], None) == 0
 
 
 def test_an_error_of_zero_has_no_ratio() -> None:

@@ -31,6 +31,8 @@ from takeoff.files import read_json, write_json
 if TYPE_CHECKING:
     import pandas as pd
 
+    from takeoff.statistics.claims import ClaimSettings
+
 EXPERIMENT_OF: dict[str, str] = {  # claim -> experiment
     "unclear_when_small": "rankings",
     "features_matter_when_small": "features",
@@ -66,6 +68,22 @@ class Asked:
     runs: pd.DataFrame
     own: pd.DataFrame | None
     sheets: Mapping[str, Mapping[str, Any]]
+
+    def thresholds(self) -> ClaimSettings:
+        """What claims must show; with the sizes of the test sets if they are about the population.
+
+        Only where those are judged by an error rate, whose noise is known.
+        """
+        from takeoff.statistics.claims import ClaimSettings
+
+        chosen, tests = dict(self.settings["claims"]), None
+        if chosen.pop("population", False):
+            tests = {
+                name: int(sheet["n_test"])
+                for name, sheet in self.sheets.items()
+                if sheet["metric"] == "error_rate"
+            }
+        return ClaimSettings(level=self.settings["level"], tests=tests, **chosen)
 
 
 @dataclass(frozen=True)

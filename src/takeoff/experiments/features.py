@@ -43,7 +43,14 @@ from takeoff.statistics.claims import (
     verdict_on,
 )
 from takeoff.statistics.fits import error_tables
-from takeoff.statistics.intervals import Floats, Verdict, decide, holm, mean_of
+from takeoff.statistics.intervals import (
+    Floats,
+    Verdict,
+    binomial_variance,
+    decide,
+    holm,
+    mean_of,
+)
 from takeoff.statistics.options import curves_of
 
 CLAIM = "features_matter_when_small"
@@ -81,6 +88,20 @@ class Pair:
             return None
         return np.asarray(np.log2(raw / hand).mean(axis=0))
 
+    def noise(self, some: Sequence[int], tests: int | None) -> float:
+        """Standard deviation of the mean of `ratios` that comes from the test set; 0 without T.
+
+        By the delta method, as if the mistakes of the two learners had nothing in common, and
+        those at different m were the same: an upper bound.
+        """
+        if tests is None:
+            return 0.0
+        errors = np.stack(
+            [table.loc[list(some)].mean(axis=1) for table in (self.errors_raw, self.errors_hand)]
+        )
+        relative = binomial_variance(errors, tests) / errors**2
+        return float(np.sqrt(relative.sum(axis=0)).mean() / math.log(2))
+
 
 def analyse(asked: Asked) -> Findings:
     """Decide the claim, and say what hand-made features are worth and until when.
@@ -91,9 +112,7 @@ def analyse(asked: Asked) -> Findings:
             set, None where nothing was compared.
     """
     settings = asked.settings
-    thresholds = dict(settings["claims"])
-    thresholds.pop("population", None)
-    known = ClaimSettings(level=settings["level"], **thresholds)
+    known = asked.thresholds()
     runs = pd.concat(
         [frame for frame in (asked.runs, asked.own) if frame is not None], ignore_index=True
     )
@@ -151,7 +170,9 @@ def _parts(pair: Pair, known: ClaimSettings) -> Iterator[Part]:
         yield replace(saving, reason=ZERO)
         yield replace(shrinking, reason=ZERO)
         return
-    found = measured_part(saving, mean_of(small), known.level)
+    tests = known.tests_of(pair.dataset)
+    at_small = pair.noise(m[:count], tests)
+    found = measured_part(saving, mean_of(small).widened(at_small), known.level)
     ends: dict[str, Any] = {
         name: relative_reduction(getattr(found, name)) for name in ("effect", "low", "high")
     }
@@ -162,7 +183,8 @@ def _parts(pair: Pair, known: ClaimSettings) -> Iterator[Part]:
     elif large is None:
         yield replace(shrinking, reason=ZERO)
     else:
-        yield measured_part(shrinking, mean_of(small - large), known.level)
+        noise = math.hypot(at_small, pair.noise(m[-count:], tests))
+        yield measured_part(shrinking, mean_of(small - large).widened(noise), known.level)
 
 
 def _claim(parts: Sequence[Part]) -> dict[str, Any]:
@@ -292,7 +314,7 @@ def _rivals(
         if not shared:
             continue
         gaps = (other.loc[shared] - pair.errors_hand.loc[shared]).to_numpy().mean(axis=0)
-        estimate = mean_of(gaps)
+        estimate = mean_of(gaps).widened(_noise(pair, other, shared, known))
         low, high = estimate.interval(known.level)
         found.append({
             "dataset": pair.dataset, "hand_made": pair.hand_made, "network": largest,
@@ -305,6 +327,15 @@ def _rivals(
     return [
         row | {"verdict": decide(wins[i], loses[i], known.level)} for i, row in enumerate(found)
     ]
+
+
+def _noise(pair: Pair, other: Curve, shared: Sequence[int], known: ClaimSettings) -> float:
+    """What the mean difference owes to the test set, an upper bound as in `Pair.noise`."""
+    tests = known.tests_of(pair.dataset)
+    if tests is None:
+        return 0.0
+    errors = np.stack([table.loc[list(shared)].mean(axis=1) for table in (other, pair.errors_hand)])
+    return float(np.sqrt(binomial_variance(errors, tests).sum(axis=0)).mean())
 
 
 def anywhere(verdicts: Sequence[Verdict]) -> Verdict | None:

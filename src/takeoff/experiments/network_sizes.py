@@ -79,7 +79,7 @@ def analyse(asked: Asked) -> Findings:
         either lever has left to remove.
     """
     grid, settings = Grid.of(asked), asked.settings
-    thresholds = thresholds_of(asked, grid.dataset)
+    thresholds = asked.thresholds()
     parts = decided(list(two_levers(grid, thresholds)), thresholds)
     costs = Costs.of(grid, settings["costs"])
     sheet, level = asked.sheets[grid.dataset], settings["forecast_level"]
@@ -130,15 +130,6 @@ def _priced(cells: pd.DataFrame, costs: Costs) -> pd.DataFrame:
         return cells.assign(money=math.nan)
     at = (cells[name].to_numpy(dtype=float) for name in ("parameters", "m"))
     return cells.assign(money=costs.money(*at))
-
-
-def thresholds_of(asked: Asked, dataset: str) -> ClaimSettings:
-    """What the claim must show; with the size of the test set where it is about the population."""
-    chosen = dict(asked.settings["claims"])
-    sheet = asked.sheets[dataset]
-    known = chosen.pop("population") and sheet["metric"] == "error_rate"
-    tests = {dataset: int(sheet["n_test"])} if known else None
-    return ClaimSettings(level=asked.settings["level"], tests=tests, **chosen)
 
 
 def _record(parts: list[Part], thresholds: ClaimSettings) -> dict[str, Any]:
