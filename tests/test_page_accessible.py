@@ -17,8 +17,15 @@ from takeoff.paper import report as paper
 from takeoff.study import load_study
 
 REPORTS = Path(__file__).parents[1] / "reports"
-OPEN_A_NUMBER = "document.querySelector('data').click();"
-ALL_ALONE = "document.querySelectorAll('.plot').forEach(e => e.querySelector('button')?.click());"
+OPEN_A_NUMBER = """
+  for (let i = 0; i < 100 && !document.querySelector("dialog[open]"); i += 1) {
+    document.querySelector("data").click();
+    await new Promise((later) => setTimeout(later, 20));
+  }
+  if (!document.querySelector("dialog[open]")) throw Error("no panel opens");"""
+ALL_ALONE = """
+  for (const plot of document.querySelectorAll(".plot")) plot.querySelector("button")?.click();
+  if (!document.querySelector(".plot .dim")) throw Error("nothing is dimmed");"""
 
 
 @pytest.fixture(scope="module")
