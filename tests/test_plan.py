@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -234,6 +235,19 @@ def test_the_command_prints_and_writes_the_plan(
     assert written["cores"] == 3 and not written["calibrated"]
     assert {job["job"] for job in written["jobs"]} >= {"train", "render_report"}
     assert main(["plan", "--configfile", "absent.yaml"]) == 1
+
+
+def test_without_a_config_file_the_lecture_is_planned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `snakemake` runs it then; its experiments are among the jobs."""
+    monkeypatch.chdir(Path(__file__).parents[1])
+    monkeypatch.setenv("TAKEOFF_CACHE", str(tmp_path))
+    assert main(["plan", "--cells", str(tmp_path), "--results", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("lecture: ")
+    (seconds,) = re.findall(r"measure_activations +([\d]+) s", text)
+    assert 55 <= int(seconds) <= 90  # those of the study that the model was fitted to: 70
 
 
 def test_a_kept_calibration_is_used(

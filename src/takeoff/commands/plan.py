@@ -17,9 +17,9 @@ def add(commands: Commands) -> None:
         "--configfile",
         type=Path,
         nargs="+",
-        required=True,
+        default=[],
         metavar="FILE",
-        help="the study: files laid over config/config.yaml, as by snakemake",
+        help="the study: files laid over config/config.yaml, as by snakemake; default: that alone",
     )
     added.add_argument("--cores", type=int, help="that it will run on; default: all that are here")
     added.add_argument(
