@@ -77,7 +77,7 @@ class GroupView:
 
     Attributes:
         id: Leads to its facts.
-        sizes: Its m, as the ids of facts spell them.
+        sizes: Its small and its large m, as the ids of facts spell them.
         few, many: Its small and its large m.
         same: Whether one and the same learner wins most often at both.
         falls: The verdict on whether the winner is easier to guess at large m.
@@ -95,7 +95,7 @@ class GroupView:
 
 def view(results: Results, findings: Findings) -> list[GroupView]:
     """A `GroupView` of each data set whose small and large m are apart."""
-    agreement = findings.tables["agreement"]
+    agreement, count = findings.tables["agreement"], results.study["claims"]["small_m"]
     groups = []
     for dataset, found in findings.decided["datasets"].items():
         rows = agreement[agreement["dataset"] == dataset]
@@ -105,7 +105,7 @@ def view(results: Results, findings: Findings) -> list[GroupView]:
                 id=f"rankings.{dataset}",
                 name=dataset,
                 title=wording.clean(results.sheets[dataset]["title"]),
-                sizes=[str(m) for m in rows["m"]],
+                sizes=[str(m) for m in [*rows["m"].head(count), *rows["m"].tail(count)]],
                 few=_end(results, found["few"]),
                 many=_end(results, found["many"]),
                 same=few == many and len(few) == 1,
