@@ -367,7 +367,7 @@ def test_every_conclusion_has_its_advice_and_its_risk(case: str) -> None:
     text = briefly(verdicts(**CONCLUSIONS[case][0]))
     more, held, advice = BRIEFLY[case]
     best = "The best learner is the large network, with a test error of 10.6% (10.5% to 10.7%)"
-    assert f"{best} with 32,000 labels. {more} {held} #advice( [{advice} ]," in text
+    assert f"{best} with 32,000 labels (@fig-brief). {more} {held} #advice( [{advice} ]," in text
     kinds = [one["kind"] for one in CONCLUSIONS[case][0]["levers"]]
     assert ("More labels, 4 times" in text) is ("labels" in kinds)
     assert ("is a forecast, with 90% intervals" in text) is ("labels" in kinds)
@@ -390,7 +390,7 @@ def test_learners_that_are_not_shown_to_be_worse_are_named_beside_the_best() -> 
     ranks = some.options.ranks.copy()
     ranks.loc[(ranks["position"] == "all") & (ranks["learner"] == "mlp_medium"), "rank_low"] = 1
     text = briefly(replace(some, options=replace(some.options, ranks=ranks)))
-    assert "with 32,000 labels; the medium network is not shown to be worse." in text
+    assert "with 32,000 labels (@fig-brief); the medium network is not shown to be worse." in text
 
 
 def test_a_known_floor_is_told_with_its_error() -> None:
