@@ -90,7 +90,7 @@ def test_the_text_reads_well_for_every_outcome(read: tuple[str, str]) -> None:
     words = {
         "supported": "the sigmoid is shown to take more steps at a depth of one layer (",
         "refuted": "the sigmoid is shown to take fewer steps",
-        "undecided": "it stays open which of the two takes fewer",
+        "undecided": "it stays open which of the two takes fewer steps",
         "cut off": "eight layers (no run of either arrived)",
         "small": "the sigmoid is shown to take more steps at a depth of two layers (",
     }
