@@ -10,12 +10,17 @@ and stuck, where now and then a run with ReLU never arrives, which few repeats m
 Or tuned: normal, and each network's best rate lies anywhere between those of the grid, of which one
 is chosen in two repeats, as in the experiment. No repeat that is judged shows what that costs.
 
+The parts on vanishing gradients compare what is left of a gradient per layer; their noise is normal
+or skewed, shared by both networks of a repeat in part, and the same at every depth or larger in
+deeper networks.
+
 Usage: python benchmarks/activations_calibration.py [--studies N]
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +30,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from takeoff.experiments.activations import compared
-from takeoff.statistics.intervals import decide
+from takeoff.statistics.intervals import decide, mean_of
 
 Floats = NDArray[np.float64]
 LEVEL, BUDGET = 0.95, 1000.0
@@ -33,6 +38,7 @@ SHARED, OWN = 0.15, 0.25  # standard deviations of the logarithm of steps
 STUCK = 0.1  # share of the runs with ReLU that never arrive
 MANY = 100_000
 TUNED_IN, GRID = 2, np.arange(-3.0, 4.0)  # repeats; places of the rates, one grid step apart
+DEPTHS, RELU = np.array([1.0, 2.0, 4.0, 8.0]), 0.58  # what ReLU keeps of a gradient per layer
 ASTRAY = 0.5  # what a rate that is one step of the grid off adds to the logarithm of steps
 
 
@@ -98,14 +104,47 @@ def rows(studies: int) -> Iterator[dict[str, Any]]:
                     }  # fmt: skip
 
 
+def left_per_layer(kind: str, kept: float, shared: Floats, rng: np.random.Generator) -> Floats:
+    """Log of what is left of a gradient per layer, [R], as a slope over the depths."""
+    size = (len(DEPTHS), len(shared))
+    own = rng.exponential(size=size) - 1 if kind == "skewed" else rng.standard_normal(size)
+    if kind == "deeper is noisier":
+        own *= DEPTHS[:, None] / DEPTHS.mean()
+    ends = DEPTHS[:, None] * math.log(kept) + shared + OWN * own
+    centred = (DEPTHS - DEPTHS.mean())[:, None]
+    return np.asarray((centred * ends).sum(axis=0) / (centred**2).sum())
+
+
+def vanishing(studies: int) -> Iterator[dict[str, Any]]:
+    """A row per kind of noise, number of repeats, and what the sigmoid keeps per layer."""
+    for kind in ("normal", "skewed", "deeper is noisier"):
+        for repeats in (3, 6):
+            for kept in (0.7, 0.58, 0.5, 0.14):
+                rng = np.random.default_rng([2, repeats, round(1000 * kept)])
+                said: Counter[str] = Counter()
+                for _ in range(studies):
+                    shared = SHARED * rng.standard_normal(repeats)
+                    relu, sigmoid = (left_per_layer(kind, k, shared, rng) for k in (RELU, kept))
+                    estimate = mean_of(relu - sigmoid)
+                    said[decide(estimate.p_above(0.0), estimate.p_below(0.0), LEVEL)] += 1
+                yield {
+                    "noise": kind, "repeats": repeats, "kept": kept, "true": kept < RELU,
+                    **{name: said[name] / studies
+                       for name in ("supported", "refuted", "undecided")},
+                }  # fmt: skip
+
+
 def main() -> None:
     """Simulate, decide, count."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--studies", type=int, default=2000, help="per row")
-    table = pd.DataFrame(rows(parser.parse_args().studies))
-    print(table.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
-    for kind, own in table[~table["true"]].groupby("noise", sort=False):
-        print(f"largest share of a false `supported`, {kind} noise: {own['supported'].max():.3f}")
+    studies = parser.parse_args().studies
+    for simulated in (rows, vanishing):
+        table = pd.DataFrame(simulated(studies))
+        print(table.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
+        for kind, own in table[~table["true"]].groupby("noise", sort=False):
+            false = own["supported"].max()
+            print(f"largest share of a false `supported`, {kind} noise: {false:.3f}")
 
 
 if __name__ == "__main__":
