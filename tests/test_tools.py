@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,19 @@ def test_the_page_knows_the_paths_that_the_tables_are_read_off() -> None:
     quantiles = own.forecast.quantile([0.05, 0.5, 0.95])
     for row, i in ((told["path"][0], 0), (told["path"][-1], -1)):
         assert row[1:] == pytest.approx(quantiles[:, i], rel=1e-3)
+
+
+def test_few_labels_stay_apart_on_a_path() -> None:
+    """Whole numbers would fall together beyond an m of five, and nothing be read between them."""
+    some = study()
+    paths = some.options.paths.copy()
+    paths["m"] /= 6_000
+    known = tools.known(replace(some, options=replace(some.options, paths=paths)))
+    assert known is not None
+    for group in known["sets"]:
+        for one in group["curves"]:
+            m = [row[0] for row in one["path"]]
+            assert all(before < after for before, after in pairwise(m))
 
 
 def test_papers_without_options_have_no_tools() -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from takeoff.paper.facts import Results
 
-DIGITS = 4
+DIGITS, EXACT = 4, 9  # of estimates; of numbers of labels, which have to stay apart
 SIZES = "network_sizes"  # the experiment with budgets
 
 
@@ -81,13 +81,18 @@ def _curve(results: Results, ends: dict[Any, Any], path: pd.DataFrame) -> dict[s
         "ends": [rounded(ends["floor_low"]), rounded(ends["floor_high"])],
         "few": points < POINTS_NEEDED,
         "points": points,
-        "path": [[round(m), *map(rounded, quantiles)] for m, *quantiles in columns.tolist()],
+        "path": [
+            [rounded(m, EXACT), *map(rounded, quantiles)] for m, *quantiles in columns.tolist()
+        ],
     }
 
 
-def rounded(value: float) -> float | None:
+def rounded(value: float, digits: int = DIGITS) -> float | None:
     """To a few digits; None where there is no number."""
-    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+    if not math.isfinite(value):
+        return None
+    short = float(f"{value:.{digits}g}")
+    return int(short) if short.is_integer() else short
 
 
 def _budgets(results: Results) -> dict[str, Any] | None:
