@@ -131,6 +131,19 @@ def test_few_labels_stay_apart_on_a_path() -> None:
             assert all(before < after for before, after in pairwise(m))
 
 
+def test_the_form_begins_with_the_best_learner_of_the_paper() -> None:
+    """Not with one that has a lower error at fewer labels."""
+    some = study()
+    ends = some.options.ends.copy()
+    ends.loc[ends["learner"] == "svm_rbf", "error"] = 0.001
+    known = tools.known(replace(some, options=replace(some.options, ends=ends)))
+    assert known is not None
+    for name, group in zip(some.datasets, known["sets"], strict=True):
+        best = some.options.verdicts["datasets"][name]["best"]
+        label = some.study["learners"][best]["label"]
+        assert group["curves"][group["best"]]["label"] == label
+
+
 def test_papers_without_options_have_no_tools() -> None:
     """There would be nothing to ask."""
     assert tools.known(replace(study(), options=None)) is None

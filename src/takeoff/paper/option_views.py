@@ -109,10 +109,9 @@ class OptionsView:
         """The learners that are not shown to be worse than the best one with all labels."""
         return [learner for learner in self.positions[-1].leaders if learner is not self.best]
 
-    @property
-    def features_unmeasured(self) -> bool:
-        """Whether nothing says what better features would bring."""
-        return any(one.kind == "features" and not one.measured for one in self.levers)
+    def lever(self, kind: str) -> LeverView | None:
+        """What was measured of one lever, if anything was."""
+        return next((one for one in self.levers if one.kind == kind and one.measured), None)
 
 
 def build(

@@ -60,7 +60,7 @@ def _dataset(results: Results, name: str) -> dict[str, Any]:
         "share": measure.is_share,
         "decimals": len(written.rstrip("%").partition(".")[2]),
         "floor": measure.floor,
-        "best": int(ends["error"].to_numpy().argmin()),
+        "best": ends["learner"].tolist().index(options.verdicts["datasets"][name]["best"]),
         "curves": [
             _curve(results, row, paths[paths["learner"] == row["learner"]])
             for row in ends.to_dict("records")

@@ -42,7 +42,7 @@ REASONS = {
     "zero": "an error of zero leaves nothing to remove",
     "few points": "its curve has too few points to say where it leads",
     "one network": "the study has no two networks of different size",
-    "no hand-made": "no learner was run on raw and on hand-made features",
+    "no hand-made": "none of these curves is one on hand-made features",
     "no m in common": "the two were never measured at the same number of labels",
 }
 
