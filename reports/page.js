@@ -6,6 +6,19 @@ const unpacked = async (id) => {
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
 };
 
+// What `takeoff.paper.packing` does to lists, undone: things that come again are told by how far back
+// they are, names by what is new in them, texts by the parts of a name.
+const walked = (steps, things) => {
+  let next = 0;
+  return steps.map((step) => things[step ? next - step : next++]);
+};
+const wholeNames = (names) => {
+  let before = [];
+  return names.map((name) => (before = name.split(".").map((part, i) => part || before[i])).join("."));
+};
+const filled = (text, name) => (text[0] === "=" ? text.slice(1)
+  : text.replace(/\{\{(\d+)\}\}/g, (_, part) => name.split(".")[part]));
+
 // The page works without this: it folds the contents on small screens and marks the section in view.
 (() => {
   const contents = document.querySelector(".contents details");

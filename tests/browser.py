@@ -138,7 +138,7 @@ def audit(page: Path, dark: bool, width: int = 1700, before: str = "") -> dict[s
     scheme = f"--blink-settings=preferredColorScheme={int(not dark)}"
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "page.html"
-        copy.write_text(page.read_text("utf-8").replace("</body>", f"{scripts}</body>"), "utf-8")
+        copy.write_text(page.read_text("utf-8") + scripts, "utf-8")
         done = subprocess.run(
             [str(CHROMIUM), *FLAGS, f"--window-size={width},1000", scheme,
              f"--user-data-dir={folder}/profile", copy.as_uri()],

@@ -39,9 +39,43 @@ def render(some: Results, folder: Path, workflow: Path | None = SNAKEFILE) -> Pa
 
 
 def told(report: Path) -> dict[str, Any]:
-    """What the page of a report knows of origins."""
+    """What the page of a report knows of origins, with all that was left out to save room.
+
+    `facts` has one id, selection and origin for each number on the page.
+    """
     page = (report / "report.html").read_text()
-    found = re.search(r'<script type="text/plain" id="origins">(.*?)</script>', page)
+    found = re.search(r'<script[^>]*\bid="?origins"?[^>]*>(.*?)</script>', page)
     assert found
     known: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(found[1])))
-    return known
+    names = whole_names(known["ids"])
+    texts = [filled(text, name) for text, name in zip(known["selects"], names, strict=True)]
+    origins = walked(known["from"], list(range(len(known["origins"]))))
+    facts = list(zip(names, texts, origins, strict=True))
+    return known | {"facts": walked(known["numbers"], facts)}
+
+
+def walked(steps: list[int], things: list[Any]) -> list[Any]:
+    """The inverse of `packing.steps`."""
+    seen, found = 0, []
+    for step in steps:
+        found.append(things[seen - step])
+        seen += step == 0
+    return found
+
+
+def whole_names(names: list[str]) -> list[str]:
+    """The inverse of `packing.unlike_before`."""
+    before: list[str] = []
+    found = []
+    for name in names:
+        before = [part or before[i] for i, part in enumerate(name.split("."))]
+        found.append(".".join(before))
+    return found
+
+
+def filled(text: str, name: str) -> str:
+    """The inverse of `packing.by_parts`."""
+    if text.startswith("="):
+        return text[1:]
+    parts = name.split(".")
+    return re.sub(r"\{\{(\d+)\}\}", lambda number: parts[int(number[1])], text)

@@ -27,9 +27,10 @@ import matplotlib
 import pytest
 import synthetic_study
 from matplotlib.figure import Figure
+from pages import Page
 
 from takeoff import wording
-from takeoff.paper import figures, prose, typeset
+from takeoff.paper import figures, packing, prose, typeset
 from takeoff.paper import report as paper
 from takeoff.paper.facts import Results
 from takeoff.paper.looks import STYLE as STYLED
@@ -101,11 +102,11 @@ def test_typst_shows_every_string(start: int, tmp_path: Path) -> None:
     headings = [one_line(heading) for _, _, heading in page.contents[1:]]
     assert headings == [one_line(f"x{wording.clean(text)}") for text in batch]
     tags = {tag for tag, _ in Skeleton(content).tags}
-    assert tags <= {"h2", "h3", "p", "data", "table", "tbody", "tr", "td", "figure", "div",
+    assert tags <= {"h2", "h3", "p", "b", "table", "tbody", "tr", "td", "figure", "div",
                     "figcaption"}  # fmt: skip
     slots = typeset.SLOT.findall(content)
     assert [one_line(html.unescape(alt)) for _, alt in slots] == [read(text) for text in batch]
-    numbers = re.findall(r'<data value="id" title="interval ([^"]*)">(.*?)</data>', content, re.S)
+    numbers = re.findall(r'<b title="interval ([^"]*)">(.*?)</b>', content, re.S)
     shown = [(one_line(html.unescape(a)), one_line(html.unescape(b))) for a, b in numbers]
     assert shown == [(read(text), read(text)) for text in batch]
     for tag, before, after in (("p", "y", "z"), ("td", "", "")):
@@ -131,7 +132,7 @@ def test_figures_show_every_string(start: int, tmp_path: Path) -> None:
     inline, _ = typeset._shared(typeset.inline_svg("f", alone, alt, shades))
     for svg in (alone, inline):
         tree = ET.fromstring(svg[svg.index("<svg") : svg.rindex("</svg>") + 6])
-        texts = [one_line("".join(e.itertext())) for e in tree.iter() if e.tag.endswith("}text")]
+        texts = [one_line("".join(e.itertext())) for e in tree.iter() if e.tag.endswith("text")]
         assert sorted(texts) == sorted(read(text) for text in batch)
         tags = {element.tag.rpartition("}")[2] for element in tree.iter()}
         assert tags <= {"svg", "g", "path", "text", "tspan", "defs", "style", "metadata", "RDF",
@@ -145,7 +146,7 @@ def test_json_and_the_page_s_data_hold_every_string() -> None:
     assert json.loads(paper._json([wording.clean(text) for text in STRINGS])) == [
         wording.clean(text) for text in STRINGS
     ]
-    data = typeset._data({"strings": [wording.clean(text) for text in STRINGS]})
+    data = packing.packed({"strings": [wording.clean(text) for text in STRINGS]})
     assert "<" not in data
     assert json.loads(gzip.decompress(base64.b64decode(data)))["strings"] == [
         wording.clean(text) for text in STRINGS
@@ -232,6 +233,7 @@ def test_papers_show_every_string_in_their_figures(paper_number: int, tmp_path: 
     for row in rows:
         assert read(row["label"]) in texts
     assert not {tag for tag, _ in Skeleton(page).tags} & {"img", "iframe", "object", "embed"}
-    tags = " ".join(re.findall(r"<\w[^<>]*>", page))
-    targets = re.findall(r'href="#([^"]+)"', tags) + re.findall(r'="url\(#([^)]+)\)', tags)
-    assert set(targets) <= set(re.findall(r'\sid="([^"]+)"', tags))
+    found = Page(page)
+    links = [link[1:] for link in found.attributes("href") if link.startswith("#")]
+    used = re.findall(r"url\(#([^)]+)\)", " ".join(found.attributes("clip-path")))
+    assert links and {*links, *used} <= set(found.attributes("id"))

@@ -16,6 +16,7 @@ import pytest
 import synthetic_study
 from hypothesis import given
 from hypothesis import strategies as st
+from pages import Page
 
 from takeoff.demand import set_by
 from takeoff.paper import facts, figures, origins
@@ -259,27 +260,24 @@ def report(drawn: Path) -> Path:
 
 def test_every_number_and_figure_of_the_page_has_an_origin(report: Path) -> None:
     """Their places are those of report.json; the page tells of no others."""
-    page, known = (report / "report.html").read_text(), bundles.told(report)
-    shown = {int(place) for place in re.findall(r"<data value=(\d+)", page)}
+    page, known = Page.of(report / "report.html"), bundles.told(report)
     record = json.loads((report / "report.json").read_text())
     by_id = {fact["id"]: fact for fact in record["facts"]}
-    facts = [by_id[fact_id] for fact_id, _, _ in known["facts"]]
-    assert shown == set(range(len(facts))) and len(facts) > 100
-    for fact, (_, select, place) in zip(facts, known["facts"], strict=True):
-        assert (fact["source"]["select"], fact["origin"]) == (select, place)
-    assert set(known["origins"]) == {str(fact["origin"]) for fact in facts}
-    for place, (file, by, tables) in known["origins"].items():
-        whole = record["origins"]["origins"][int(place)]
+    assert len(known["facts"]) == len(page.numbers) > 100
+    for fact_id, select, place in known["facts"]:
+        fact, (file, by, tables) = by_id[fact_id], known["origins"][place]
+        whole = record["origins"]["origins"][fact["origin"]]
+        assert fact["source"]["select"] == select
         assert known["files"][file][0] == whole["source"]
         assert f"src/takeoff/{known['code'][by]}" == whole["by"]
         assert [known["files"][i][0] for i in known["tables"][tables]] == whole["tables"]
+    assert {place for *_, place in known["facts"]} == set(range(len(known["origins"])))
     assert set(known["figures"]) == {path.stem for path in (report / "figures").iterdir()}
 
 
 def test_the_appendix_lists_every_file(report: Path) -> None:
     """Rules, files and the commit stand in the text, for whoever has no script and no page."""
-    page = (report / "report.html").read_text()
-    text = re.sub("<[^>]+>", "", page[page.rindex("Where the numbers come from") :])
+    _, text = Page.of(report / "report.html").text.rsplit("Where the numbers come from", 1)
     assert "commit c0ffee000000, to which there were local changes" in text
     for source in json.loads((report / "report.json").read_text())["origins"]["sources"]:
         if source["rule"] and "." in source["file"]:
@@ -290,8 +288,8 @@ def test_no_string_ends_the_list_of_origins(drawn: Path, tmp_path: Path) -> None
     """A name with a tag in it stays within the script element that holds it."""
     where = Where(configs=[("</script><b>.yaml", None)])
     paper.render(results(), drawn, REPORTS, tmp_path / "report", where=where)
-    page = (tmp_path / "report" / "report.html").read_text()
-    assert page.count("</script>") == 2 and "</script><b>.yaml" not in page
+    page = Page.of(tmp_path / "report" / "report.html")
+    assert len(page.scripts) == 2 and ".yaml" not in "".join(page.scripts)
     assert any(
         "</script><b>.yaml" in file[0] for file in bundles.told(tmp_path / "report")["files"]
     )
@@ -301,7 +299,7 @@ def test_no_string_ends_the_list_of_origins(drawn: Path, tmp_path: Path) -> None
 def test_a_number_opens_its_origin(report: Path, tmp_path: Path) -> None:
     """By click and by Enter; Escape closes the panel; arrows lead to the next number."""
     said = browser.run(report / "report.html", """
-      const [first, second] = page.querySelectorAll("data");
+      const [first, second] = page.querySelectorAll("main b");
       const open = () => page.querySelector("dialog.origin").open;
       first.click();
       const text = page.querySelector("dialog.origin").textContent;
@@ -316,7 +314,7 @@ def test_a_number_opens_its_origin(report: Path, tmp_path: Path) -> None:
       page.querySelector(".origin-of").click();
       const figure = page.querySelector("dialog.origin").textContent;
       return { text, closed, moved, entered, figure,
-               stops: page.querySelectorAll("data[tabindex='0']").length,
+               stops: page.querySelectorAll("main b[tabindex='0']").length,
                buttons: page.querySelectorAll(".origin-of").length };
     """)  # fmt: skip
     assert said["closed"] and said["moved"] and said["entered"]

@@ -18,6 +18,7 @@ import synthetic_study
 import typst
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pages import Page
 
 from takeoff import wording
 from takeoff.errors import TakeoffError
@@ -72,9 +73,7 @@ def read(some: Results, drawn: Path, work: Path) -> str:
 
 
 def plain(page: str) -> str:
-    text = re.sub(r"<(script|style|svg).*?</\1>", " ", page, flags=re.DOTALL)
-    text = re.sub(r"</(p|h\d|figcaption|div)>|</?(td|th|li|dt|dd|tr)\b[^>]*>", " ", text)
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", text)).split())
+    return Page(page).text
 
 
 def section(text: str, number: int) -> str:
@@ -124,31 +123,38 @@ def test_same_results_give_the_same_bytes(report: Path) -> None:
 
 def test_page_has_every_figure_and_loads_nothing(report: Path) -> None:
     """Each figure is an SVG within the page; nothing is fetched; the file is small."""
-    page = (report / "report.html").read_text()
-    assert page.count("<svg ") == len(FIGURES)
-    assert page.count('role="img" aria-label="') == len(FIGURES)
-    assert not re.search(r"(?:src|srcset|data)=[\"']?(?:https?:)?//", page)
-    assert not re.search(r"<link|@import|url\(\s*[\"']?(?:https?:|//|data:)", page)
-    assert len(page.encode()) < 400_000
+    text, page = (report / "report.html").read_text(), Page.of(report / "report.html")
+    drawn = [attributes for tag, attributes in page.tags if tag == "svg"]
+    assert len(drawn) == len(FIGURES)
+    assert all(one["role"] == "img" and one["aria-label"] for one in drawn)
+    assert not re.search(r"(?:src|srcset|data)=[\"']?(?:https?:)?//", text)
+    assert not re.search(r"<link|@import|url\(\s*[\"']?(?:https?:|//|data:)", text)
+    assert len(text.encode()) < 400_000
 
 
 def test_ids_in_the_page_are_unique_and_links_lead_somewhere(report: Path) -> None:
     """No id occurs twice, and every link and reference within the page has its target."""
-    page = (report / "report.html").read_text()
-    ids = re.findall(r'\sid="([^"]+)"', page)
-    assert len(ids) == len(set(ids))
-    targets = re.findall(r'href="#([^"]+)"', page) + re.findall(r"url\(#([^)]+)\)", page)
-    assert set(targets) <= set(ids)
+    page = Page.of(report / "report.html")
+    ids = page.attributes("id")
+    assert len(ids) == len(set(ids)) > 50
+    links = [link[1:] for link in page.attributes("href") if link.startswith("#")]
+    named = " ".join([*page.styles, *page.attributes("style"), *page.attributes("clip-path")])
+    used = re.findall(r"url\(#([^)]+)\)", named)
+    assert links and used and {*links, *used} <= set(ids)
 
 
 def test_page_colours_follow_the_reader(report: Path) -> None:
     """Text in figures takes the page's colour, and learners have colours for dark pages."""
-    page = (report / "report.html").read_text()
-    assert figures.INK not in "".join(re.findall(r"<svg.*?</svg>", page, re.DOTALL))
-    looks = figures.looks(load_study(synthetic_study.config()).ladder())
-    for i, look in enumerate(looks.values()):
-        assert f"--s{i}:{look.colour};" in page and f"var(--s{i})" in page
-        assert f"--s{i}:{look.dark};" in page
+    text = (report / "report.html").read_text()
+    assert figures.INK not in "".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL))
+    (light, *_), (dark, *_) = (text.split("{--s0:")[i:] for i in (1, 2))
+    looks = list(figures.looks(load_study(synthetic_study.config()).ladder()).values())
+    for colours, shown in (
+        (light, [look.colour for look in looks]), (dark, [look.dark for look in looks])
+    ):  # fmt: skip
+        told = "".join(f";--s{i}:{colour}" for i, colour in enumerate(shown)).removeprefix(";--s0:")
+        assert colours.startswith(f"{told}}}")
+    assert all(f"var(--s{i})" in text for i in range(len(looks)))
 
 
 def test_pdf_is_tagged_archival_and_carries_the_numbers(report: Path) -> None:
@@ -161,20 +167,17 @@ def test_pdf_is_tagged_archival_and_carries_the_numbers(report: Path) -> None:
 
 def test_numbers_in_the_page_are_facts_of_the_report(report: Path) -> None:
     """Every number shown with a source is in report.json with the same text."""
-    page = (report / "report.html").read_text()
+    page = Page.of(report / "report.html")
     record = json.loads((report / "report.json").read_text())
     known = {fact["id"]: fact["text"] for fact in record["facts"]}
-    ids = [fact_id for fact_id, _, _ in bundles.told(report)["facts"]]
-    shown = re.findall(r"<data value=(\d+)[^>]*>([^<]*)</data>", page)
-    assert len(shown) > 100
-    for place, text in shown:
-        assert html.unescape(text) == known[ids[int(place)]]
+    assert len(page.numbers) > 100
+    assert page.numbers == [known[fact_id] for fact_id, _, _ in bundles.told(report)["facts"]]
 
 
 def test_prose_has_no_seams(report: Path) -> None:
     """No doubled words, stray spaces before commas, or names of variables in the text."""
-    page = (report / "report.html").read_text()
-    assert tidy(plain(page[page.index("<main") :])) == []
+    text = (report / "report.html").read_text()
+    assert tidy(plain(text[text.index("<main") :])) == []
 
 
 def test_failure_leaves_the_old_report_alone(report: Path, drawn: Path, tmp_path: Path) -> None:
@@ -675,12 +678,11 @@ def test_nasty_strings_reach_the_reader_unharmed(drawn: Path, tmp_path: Path) ->
     sheets = {name: dict(sheet) | {"title": NASTY[1], "task": NASTY[2], "description": NASTY[4]}
               for name, sheet in some.sheets.items()}  # fmt: skip
     paper.render(replace(some, sheets=sheets), drawn, REPORTS, tmp_path / "out")
-    page = (tmp_path / "out" / "report.html").read_text()
-    text = plain(page[page.index("<main") :])
+    page = Page.of(tmp_path / "out" / "report.html")
     for string in NASTY:
-        assert " ".join(wording.clean(string).split()) in text
-    assert page.count("<script") == 2  # its own, and the data that it shows
-    assert html.unescape(page[page.index("<title>") + 7 : page.index("</title>")]) == raw["title"]
+        assert " ".join(wording.clean(string).split()) in page.text
+    assert len(page.scripts) == 2  # its own, and the data that it shows
+    assert page.text.startswith(" ".join(raw["title"].split()))
 
 
 @settings(max_examples=50, deadline=None)
@@ -712,6 +714,6 @@ def test_what_figures_repeat_is_said_once() -> None:
         '<path clip-path="url(#a-long-name)" style="fill:red"/></svg>'
     )
     content, sheet = typeset._shared(f"<p id='x'>{svg}</p>{svg}")
-    assert sheet == "svg .z0{fill:none}\nsvg .z1{fill:red}\n"
+    assert sheet == ".z0{fill:none}\n.z1{fill:red}\n"
     assert content.count('class="z0"') == 4 and content.count('style="opacity:1"') == 2
     assert content.count('href="#i0"') == 2 and content.count("url(#i0)") == 2

@@ -20,7 +20,7 @@ from synthetic_sizes import additive, asked
 from takeoff import wording
 from takeoff.experiments import network_sizes
 from takeoff.measures import Measure
-from takeoff.paper import option_facts, tools, typeset
+from takeoff.paper import option_facts, packing, tools
 from takeoff.paper.facts import Results
 from takeoff.statistics import decisions, levers, options, surfaces
 from takeoff.statistics.decisions import FARTHEST
@@ -111,11 +111,11 @@ def test_the_page_knows_the_paths_that_the_tables_are_read_off() -> None:
     told, own = found["sets"][at]["curves"][which], curve()
     points = len(own.curve.m)
     assert told["points"] == points and not told["few"]
-    assert [row[0] for row in told["path"][:points]] == own.curve.m.tolist()
-    assert told["path"][-1][0] == round(FARTHEST * own.last_m)
+    m, *errors = told["path"]
+    assert m[:points] == own.curve.m.tolist() and m[-1] == round(FARTHEST * own.last_m)
     quantiles = own.forecast.quantile([0.05, 0.5, 0.95])
-    for row, i in ((told["path"][0], 0), (told["path"][-1], -1)):
-        assert row[1:] == pytest.approx(quantiles[:, i], rel=1e-3)
+    for i in (0, -1):
+        assert [column[i] for column in errors] == pytest.approx(quantiles[:, i], rel=1e-3)
 
 
 def test_few_labels_stay_apart_on_a_path() -> None:
@@ -127,8 +127,7 @@ def test_few_labels_stay_apart_on_a_path() -> None:
     assert known is not None
     for group in known["sets"]:
         for one in group["curves"]:
-            m = [row[0] for row in one["path"]]
-            assert all(before < after for before, after in pairwise(m))
+            assert all(before < after for before, after in pairwise(one["path"][0]))
 
 
 def test_the_form_begins_with_the_best_learner_of_the_paper() -> None:
@@ -226,4 +225,4 @@ def test_names_in_the_form_are_texts() -> None:
     assert known is not None
     names = [one["label"] for group in known["sets"] for one in group["curves"]]
     assert wording.clean(label) in names
-    assert "<" not in typeset._data(known)
+    assert "<" not in packing.packed(known)

@@ -55,8 +55,9 @@
     const panels = [...svg.querySelectorAll("[data-box]")].map(({ dataset }) => ({ ...dataset, box: dataset.box.split(" ").map(Number) }));
     const marks = [...svg.querySelectorAll("[data-s] > [data-m]")].flatMap((path) => places(path).map(([x, y]) => ({
       x, y, series: path.parentNode.dataset.s,
-      panel: panels.find(({ box }) => x > box[0] - 9 && y > box[1] - 9 && x < box[2] + 9 && y < box[3] + 9),
-    }))).filter((mark, i, all) => mark.panel && i === all.findIndex(({ x, y, series }) => x === mark.x && y === mark.y && series === mark.series));
+      panel: panels.find(({ box }) => x > box[0] - 7 && y > box[1] - 7 && x < box[2] + 7 && y < box[3] + 7),
+    }))).filter((mark, i, all) => mark.panel && i === all.findIndex(({ x, y, series }) => x === mark.x && y === mark.y && series === mark.series))
+      .sort((a, b) => panels.indexOf(a.panel) - panels.indexOf(b.panel) || a.x - b.x);
     const tell = (mark, title = "") => {
       tip.hidden = !mark;
       if (!mark) return;
@@ -68,7 +69,7 @@
     svg.addEventListener("pointermove", (event) => {
       const { left, top, width: shown } = svg.getBoundingClientRect(), unit = width / shown;
       const away = ({ x, y }) => Math.hypot(x - (event.clientX - left) * unit, y - (event.clientY - top) * unit);
-      const near = marks.filter((mark) => (alone ?? mark.series) === mark.series && away(mark) < 40)
+      const near = marks.filter((mark) => (alone ?? mark.series) === mark.series && away(mark) < 32)
         .sort((a, b) => away(a) - away(b))[0];
       tell(near);
       show(alone ?? near?.series ?? event.target.closest("[data-s]")?.dataset.s);

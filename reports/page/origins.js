@@ -17,7 +17,7 @@
   };
   const code = (text) => element("code", text);
   const listed = (items) => element("ul", items.map((item) => element("li", item)));
-  const digest = (text) => (text ? ["SHA-256 ", element("code", text, { class: "digest" })] : "");
+  const digest = (text) => (text ? ["SHA-256 begins with ", element("code", text, { class: "digest" })] : "");
   const line = (i) => code(`src/takeoff/${known.code[i]}`);
   const lines = (indices) => listed(indices.map((i) => [line(i)]));
 
@@ -41,8 +41,7 @@
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
 
   const showNumber = (number) => {
-    const [fact, select, place] = known.facts[number.value];
-    const [file, by, set] = known.origins[place];
+    const [fact, select, [file, by, set]] = facts.get(number);
     const behind = known.tables[set].map((i) => [code(known.files[i][0])]);
     const m = known.files[file][0].startsWith("runs/") ? select.match(/\bm = (\d+)/)?.[1] : undefined;
     const cells = known.tables[set].flatMap((i) => Object.entries(known.files[i][5]))
@@ -50,7 +49,7 @@
     const count = `${cells.toLocaleString("en")} ${cells === 1 ? "run" : "runs"}${m === undefined ? "" : ` at m = ${Number(m).toLocaleString("en")}`}`;
     show(`Where ${number.textContent} comes from`, [
       ["Number", code(fact)],
-      ["Interval", intervals.get(number) ?? number.parentElement.querySelector(":scope > data + small")?.textContent],
+      ["Interval", intervals.get(number) ?? number.parentElement.querySelector(":scope > b + small")?.textContent],
       ["Read from", select],
       ["Cells behind it", cells && (behind.length > 1
         ? element("details", [element("summary", count), listed(behind)]) : [count, " in ", ...behind[0]])],
@@ -59,12 +58,15 @@
     ]);
   };
 
-  const numbers = [...document.querySelectorAll("data")];
-  const intervals = new Map(), blocks = new Map();
-  for (const number of numbers) {
+  const names = wholeNames(known.ids), origins = walked(known.from, known.origins);
+  const told = walked(known.numbers, names.map((name, i) => [name, filled(known.selects[i], name), origins[i]]));
+  const numbers = [...document.querySelectorAll("main b")];
+  const facts = new Map(), intervals = new Map(), blocks = new Map();
+  for (const [i, number] of numbers.entries()) {
+    const [, select, [file]] = told[i];
+    facts.set(number, told[i]);
     if (number.title) intervals.set(number, number.title.replace("interval ", ""));
-    const [, select, place] = known.facts[number.value];
-    number.title += `${number.title && "; "}${known.files[known.origins[place][0]][0]}: ${select}`;
+    number.title += `${number.title && "; "}${known.files[file][0]}: ${select}`;
     const block = number.closest("p, li, dd, table, figcaption") ?? number.parentElement;
     number.setAttribute("role", "button");
     number.setAttribute("aria-haspopup", "dialog");
@@ -80,11 +82,11 @@
   };
   const keys = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
   document.addEventListener("click", (event) => {
-    const number = event.target.closest?.("data");
+    const number = event.target.closest?.("main b");
     if (number) showNumber(number);
   });
   document.addEventListener("keydown", (event) => {
-    const number = event.target.closest?.("data");
+    const number = event.target.closest?.("main b");
     if (!number || event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "Enter" || event.key === " ") showNumber(number);
     else if (event.key in keys) move(number, keys[event.key]);

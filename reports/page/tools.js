@@ -35,11 +35,11 @@
     const i = path.findIndex(([at]) => at >= m), [[m0, e0], [m1, e1]] = path.slice(i - 1, i + 1);
     return e0 + (e1 - e0) * Math.log(m / m0) / Math.log(m1 / m0);
   };
-  const paths = (curve) => [1, 2, 3].map((i) => curve.path.map((row) => [row[0], row[i]]));
-  const lastOf = (curve) => curve.path[curve.points - 1][0];
+  const paths = ({ path: [m, ...quantiles] }) => quantiles.map((errors) => errors.map((error, i) => [m[i], error]));
+  const lastOf = ({ path: [m], points }) => m[points - 1];
 
   const needed = (set, curve, target) => {
-    const last = lastOf(curve), end = about(known.farthest * last), lowest = curve.path.at(-1)[1];
+    const last = lastOf(curve), end = about(known.farthest * last), lowest = curve.path[1].at(-1);
     const [from, m, to] = paths(curve).map((path) => reach(path, curve.points, target));
     const ends = curve.ends.map((error) => written(set, error));
     if (set.floor !== null && target < set.floor) return `Never: even the best possible predictions have ${written(set, set.floor)}${unit(set)}.`;

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 from takeoff.experiments import FIGURES, MEASURED
 from takeoff.files import canonical_json, sha256
 from takeoff.fingerprint import ROOT
+from takeoff.paper import packing
+from takeoff.paper.packing import Places
 
 if TYPE_CHECKING:
     from takeoff.paper.facts import Fact, Facts, Results
@@ -41,7 +43,7 @@ STUDY_FIGURES = (
     *("last_doublings", "differences", "agreement", "gains", "cost"),
 )
 PACKAGE = f"src/{ROOT.name}/"
-SHOWN_DIGITS = 12  # of a digest, in a table
+SHOWN_DIGITS, TOLD_DIGITS = 12, 16  # of a digest, in a table and by the page's script
 WORKED_ON = ("src", "reports", "workflow")  # what a commit of the paper's code is about
 
 
@@ -147,31 +149,49 @@ class Origins:
         """For the page: the same, of what it shows, with places in lists for names.
 
         Args:
-            shown: The facts that the page shows, by whose places here it knows them.
+            shown: The facts that the page shows, one by one.
             figures: The figures that it shows.
+
+        Returns:
+            commit, folder, options: Of the place, and how the study is run.
+            files: Of each file its name, rule, digest, code, inputs and cells.
+            origins: Of each origin its file, code, and set of tables.
+            tables: The sets of tables, as files.
+            figures: The file of each.
+            code: Lines of code.
+            ids: Of each fact, in the order in which they first appear (`packing.unlike_before`).
+            selects: What is read from its file (`packing.by_parts` of its id).
+            from: Its origin (`packing.steps`).
+            numbers: The fact that each number on the page is (`packing.steps`).
         """
-        known = {
-            fact.origin: self.origins[fact.origin] for fact in shown if fact.origin is not None
-        }
-        files, code = _Places(self.sources), _Places()
-        tables = _Places(origin.tables for origin in known.values())
+        facts = list({fact.id: fact for fact in shown}.values())
+        behind = [self._of(fact) for fact in facts]
+        files, code = Places(self.sources), Places()
+        known = list(dict.fromkeys(behind))
+        tables = Places(origin.tables for origin in known)
         return {
             "commit": self.where.commit + (" with local changes" if self.where.changed else ""),
             "folder": self.folder,
             "options": self.where.options,
             "files": [
-                [one.file, one.rule, one.digest, code.all(one.code), files.all(one.inputs),
-                 one.cells]
+                [one.file, one.rule, one.digest[:TOLD_DIGITS], code.all(one.code),
+                 files.all(one.inputs), one.cells]
                 for one in self.sources.values()
             ],
-            "origins": {
-                i: [files[one.source], code[one.by], tables[one.tables]] for i, one in known.items()
-            },
+            "origins": [[files[one.source], code[one.by], tables[one.tables]] for one in known],
             "tables": [files.all(one) for one in tables],
             "figures": {name: files[self.figures[name]] for name in figures},
             "code": [line.removeprefix(PACKAGE) for line in code],
-            "facts": [[fact.id, fact.source["select"], fact.origin] for fact in shown],
+            "ids": packing.unlike_before(fact.id for fact in facts),
+            "selects": [packing.by_parts(fact.source["select"], fact.id) for fact in facts],
+            "from": packing.steps(behind),
+            "numbers": packing.steps(fact.id for fact in shown),
         }  # fmt: skip
+
+    def _of(self, fact: Fact) -> Origin:
+        if fact.origin is None:
+            raise ValueError(f"the fact {fact.id} was not traced")
+        return self.origins[fact.origin]
 
     def view(self) -> dict[str, Any]:
         """For the templates."""
@@ -200,20 +220,6 @@ class Origins:
 def _digest_of_settings(sources: Mapping[str, Source]) -> str:
     """That of all settings; they are named after the files that they come from."""
     return next((s.digest for s in sources.values() if s.file.startswith(f"{CONFIG}/")), "")
-
-
-class _Places(dict[Any, int]):
-    """The places of things in a list that grows with every new one."""
-
-    def __init__(self, things: Iterable[Any] = ()):
-        super().__init__()
-        self.all(things)
-
-    def __missing__(self, thing: Any) -> int:
-        return self.setdefault(thing, len(self))
-
-    def all(self, things: Iterable[Any]) -> list[int]:
-        return [self[thing] for thing in things]
 
 
 def trace(facts: Facts, results: Results, where: Where) -> tuple[Facts, Origins]:

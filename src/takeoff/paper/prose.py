@@ -182,11 +182,6 @@ def _cell(fact: Fact) -> Markup:
     return Markup(f"#above-interval[{_number(fact, beside=True)}][#{quoted(fact.interval)};]")
 
 
-def shown_facts(typst: str) -> set[str]:
-    """The ids of the facts whose numbers a paper shows."""
-    return set(re.findall(r'#num\("(?:[^"\\]|\\.)*", "([^"\\]+)"', typst))
-
-
 # No typed numbers
 
 

@@ -72,10 +72,10 @@ def render(
     source = prose.write_typst(reports, numbers, seen)
     svg = _figures_shown(source, figures)
     report = _json(report_record(results, numbers) | {"origins": traced.record()})
-    shown = [numbers[fact_id] for fact_id in sorted(prose.shown_facts(source))]
     with tempfile.TemporaryDirectory(prefix="takeoff-") as work, _staging(out) as staged:
         _fill(Path(work), source, svg, report, reports)
-        body = typeset.to_html(Path(work), {fact.id: i for i, fact in enumerate(shown)})
+        body = typeset.to_html(Path(work))
+        shown = [numbers[fact_id] for fact_id in body.numbers]
         title, shades = wording.clean(results.study["title"]), looks(_ladder(results)).values()
         files: dict[str, bytes] = {
             "report.html": typeset.page(

@@ -13,15 +13,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
-from itertools import groupby
+from itertools import groupby, pairwise
 from xml.etree import ElementTree
 
 from takeoff.paper.looks import INK, Look
 from takeoff.paper.scales import UNTOLD
 
-UNITS = 5  # of the page's figures in a point; places are rounded to them
+UNITS = 4  # of the page's figures in a point; places are rounded to them
 FINE = 0.9  # units by which a simplified line may miss a point
-CLOSE = 3  # units that something may stick out of its clip path: less than half a line's width
+PALE = 2.0  # the same of a shape without an edge that lets through what is below it
+CLOSE = 2  # units that something may stick out of its clip path: less than half a line's width
 LENGTHS = re.compile(r"\b(font-size|stroke-width|stroke-dasharray|stroke-dashoffset):([^;]*)")
 COMMAND = re.compile(r"([MLCQZz])([^MLCQZz]*)")
 NUMBER = re.compile(r"-?\d+\.?\d*")
@@ -74,14 +75,14 @@ class Path:
             )
         )
 
-    def simplified(self) -> Path:
-        """With fewer points on its straight segments, none of which is missed by more than FINE."""
+    def simplified(self, miss: float = FINE) -> Path:
+        """With fewer points on its straight segments, none missed by more than so many units."""
         kept: list[tuple[str, tuple[Place, ...]]] = []
         for straight, run in groupby(self.segments, key=lambda segment: segment[0] == "l"):
             segments = list(run)
             if straight and kept and kept[-1][1]:
                 line = [kept[-1][1][-1], *(places[0] for _, places in segments)]
-                kept += [("l", (place,)) for place in _fewer(line)[1:]]
+                kept += [("l", (place,)) for place in _fewer(line, miss)[1:]]
             else:
                 kept += segments
         return Path(tuple(kept))
@@ -104,7 +105,7 @@ class Path:
             command, numbers = _shorter(command, moves)
             # Two letters m in one would draw a line.
             goes_on = command == last != "m"
-            told.append(numbers if goes_on else command + numbers.lstrip())
+            told.append(numbers if goes_on else command + numbers.lstrip(","))
             last = command
         return "".join(told)
 
@@ -130,20 +131,20 @@ def _shorter(command: str, moves: list[int]) -> tuple[str, str]:
     elif command == "a":
         radius = abs(moves[0]) // 2
         moves = [radius, radius, 0, 1, 0, *moves]
-    return command, "".join(str(move) if move < 0 else f" {move}" for move in moves)
+    return command, "".join(str(move) if move < 0 else f",{move}" for move in moves)
 
 
 def _units(points: str) -> int:
     return round(UNITS * float(points))
 
 
-def _fewer(line: list[Place]) -> list[Place]:
+def _fewer(line: list[Place], miss: float) -> list[Place]:
     """The points of a line that matter (Ramer, 1972; Douglas and Peucker, 1973)."""
     kept, todo = {0, len(line) - 1}, [(0, len(line) - 1)]
     while todo:
         first, last = todo.pop()
         missed = [_distance(line[i], line[first], line[last]) for i in range(first + 1, last)]
-        if missed and max(missed) > FINE:
+        if missed and max(missed) > miss:
             middle = first + 1 + missed.index(max(missed))
             kept.add(middle)
             todo += [(first, middle), (middle, last)]
@@ -173,6 +174,7 @@ class Drawn:
         clip: Id of its clip path, or "".
         path: Its path, or None.
         at: Where markers of this shape are drawn; empty where `path` is drawn where it is.
+        line: The style of a line through all of them, or "".
         text: A text with its attributes, or None.
     """
 
@@ -182,7 +184,18 @@ class Drawn:
     clip: str = ""
     path: Path | None = None
     at: tuple[Place, ...] = ()
+    line: str = ""
     text: ElementTree.Element | None = field(default=None, compare=False)
+
+    @property
+    def has_markers(self) -> bool:
+        """Whether it is a shape that is drawn at several places."""
+        return self.path is not None and self.path.is_closed and len(self.at) > 1
+
+    @property
+    def points(self) -> Path:
+        """The line through the places of its markers."""
+        return Path(tuple(("l" if i else "m", (place,)) for i, place in enumerate(self.at)))
 
 
 @dataclass(frozen=True)
@@ -221,8 +234,9 @@ class _Read:
             case "path":
                 if style.strip("; ") == "fill: none":
                     return  # nothing to be seen
-                path = Path.read(element.get("d", "")).simplified()
-                yield self._clipped(Drawn(style, *owner, clip, path))
+                path = Path.read(element.get("d", "")).simplified(_tolerance(style))
+                if len(path.segments) > 1:
+                    yield self._clipped(Drawn(style, *owner, clip, path))
             case "use":
                 yield self._clipped(self._used(element, owner, clip))
             case "text":
@@ -233,7 +247,7 @@ class _Read:
         symbol = self.symbols[use.get(XLINK, "")[1:]]
         # The symbol's own style goes before what it inherits.
         style = f"{use.get('style', '')};{symbol.get('style', '')}".strip(";")
-        path = Path.read(symbol.get("d", "")).simplified()
+        path = Path.read(symbol.get("d", "")).simplified(_tolerance(style))
         x, y = (_units(use.get(name, "0")) for name in ("x", "y"))
         return Drawn(style, *owner, clip, path, at=((x, y),))
 
@@ -250,11 +264,16 @@ class _Read:
         return replace(drawn, clip="") if inside else drawn
 
 
+def _tolerance(style: str) -> float:
+    """How closely a path has to be followed."""
+    return PALE if "fill-opacity" in style and "stroke:" not in style else FINE
+
+
 # Putting together
 
 
 def inline(figure_id: str, svg: str, alt: str, looks: Iterable[tuple[str, Look]]) -> str:
-    """The SVG element.
+    """The SVG element, as HTML spells it.
 
     Args:
         figure_id: Keeps its ids apart from those of other figures.
@@ -265,18 +284,16 @@ def inline(figure_id: str, svg: str, alt: str, looks: Iterable[tuple[str, Look]]
     root = ElementTree.fromstring(svg)
     read = _Read.of(root)
     page = _Page(figure_id, read.clips, list(looks))
-    shown = list(read.drawn(root))
+    groups = groupby(read.drawn(root), key=lambda one: (one.series, one.part == "legend"))
     body = "".join(
-        page.group(series, is_key, _joined(list(those)))
-        for (series, is_key), those in groupby(
-            shown, key=lambda one: (one.series, one.part == "legend")
-        )
+        page.group(series, is_key, _marked(_joined(list(those))))
+        for (series, is_key), those in groups
     )
     scales = _panels(root) if " data-m=" in body else ""
     size = " ".join(str(_units(side)) for side in root.get("viewBox", "").split())
     return (
-        f'<svg role="img" aria-label="{alt}" viewBox="{size}"'
-        f' xmlns="http://www.w3.org/2000/svg">{page.definitions()}{body}{scales}</svg>'
+        f'<svg role="img" aria-label="{alt}" viewBox="{size}">'
+        f"{page.definitions()}{body}{scales}</svg>"
     )
 
 
@@ -313,6 +330,27 @@ def _joined(drawn: list[Drawn]) -> list[Drawn]:
     return list(kept.values())
 
 
+def _marked(drawn: list[Drawn]) -> list[Drawn]:
+    """Lines take the markers that come right after them, if those stand at their points."""
+    kept: list[Drawn] = []
+    for before, one in pairwise([None, *drawn]):
+        assert one is not None
+        is_on_it = (
+            before is not None
+            and before.path is not None
+            and not before.at
+            and "fill: none" in before.style
+            and before.clip == one.clip
+            and one.has_markers
+            and before.path == one.points.simplified()
+        )
+        if is_on_it:
+            kept[-1] = replace(one, line=kept[-1].style)
+        else:
+            kept.append(one)
+    return kept
+
+
 @dataclass
 class _Page:
     """Writes what is drawn; collects what has to be defined for it."""
@@ -325,14 +363,24 @@ class _Page:
 
     def group(self, series: str, is_key: bool, drawn: Iterable[Drawn]) -> str:
         """All of one series, its place in a legend, or what belongs to none."""
-        inside = "".join(map(self._written, drawn))
-        kind = ' class="key"' if is_key else ""
-        return f'<g{kind} data-s="{series}">{inside}</g>' if series else inside
+        inside = "".join(
+            self._texts(list(alike)) if is_text else "".join(map(self._written, alike))
+            for is_text, alike in groupby(drawn, key=lambda one: one.text is not None)
+        )
+        if not series:
+            return inside
+        kind, colour = ' class="key"' if is_key else "", ""
+        own = [name for name, _ in self.looks if f"var({name})" in inside]
+        if len(own) == 1:
+            inside = inside.replace(f"var({own[0]})", "currentColor")
+            colour = f' style="color:var({own[0]})"'
+        return f'<g{kind} data-s="{series}"{colour}>{inside}</g>'
 
     def definitions(self) -> str:
         """Of markers and clip paths."""
         found = [
-            f'<marker id="{name}"><path d="{d}" style="{style}"/></marker>'
+            f'<marker id="{name}" markerUnits="userSpaceOnUse">'
+            f'<path d="{d}" style="{style}"/></marker>'
             for (d, style), name in self.markers.items()
         ]
         for name in sorted(self.clipping):
@@ -354,7 +402,7 @@ class _Page:
             return f'<path d="{one.path}"{clip} style="{style}"/>'
         # The area below a curve is a shape, too; matplotlib has it at the left edge.
         told = bool(one.series) and not one.part and one.at[0][0] > 0
-        if len(one.at) == 1 or not one.path.is_closed:
+        if not one.has_markers:
             several = Path(tuple(s for place in one.at for s in one.path.moved(place).segments))
             places = " ".join(f"{x} {y}" for x, y in one.at)  # of one, the page sees it
             values = f' data-m="{places if len(one.at) > 1 else ""}"' if told else ""
@@ -362,26 +410,50 @@ class _Page:
         name = self.markers.setdefault(
             (str(one.path), style), f"{self.figure_id}-marker-{len(self.markers)}"
         )
-        points = Path(tuple(("l" if i else "m", (place,)) for i, place in enumerate(one.at)))
         clip += ' data-m=""' if told else ""
-        return f'<path d="{points}"{clip} style="fill:none;stroke:none;marker:url(#{name})"/>'
+        line = f"{self._style(one.line)};" if one.line else ""
+        return f'<path d="{one.points}"{clip} style="{line}marker:url(#{name})"/>'
 
-    def _text(self, text: ElementTree.Element) -> str:
+    def _texts(self, drawn: list[Drawn]) -> str:
+        """Texts, with one style for those that have the same; the first may be a legend's entry."""
+        first, *others = [one.text for one in drawn if one.text is not None]
+        written = self._text(first)
+        for style, alike in groupby(others, key=lambda text: text.get("style", "")):
+            several = list(alike)
+            if len(several) == 1:
+                written += self._text(several[0])
+            else:
+                inside = "".join(self._text(text, is_styled=False) for text in several)
+                written += f'<g style="{self._style(style)}">{inside}</g>'
+        return written
+
+    def _text(self, text: ElementTree.Element, is_styled: bool = True) -> str:
         x, y, angle = _placed(text)
         turn = f' transform="rotate({angle:g} {x} {y})"' if angle else ""
-        said, style = escape("".join(text.itertext())), self._style(text.get("style", ""))
-        return f'<text style="{style}" x="{x}" y="{y}"{turn}>{said}</text>'
+        style = f' style="{self._style(text.get("style", ""))}"' if is_styled else ""
+        return f'<text{style} x="{x}" y="{y}"{turn}>{escape("".join(text.itertext()))}</text>'
 
     def _style(self, style: str) -> str:
-        """With the page's colours; the page's own style sheet has the family of the letters."""
+        """With the page's colours.
+
+        The page's own style sheet has the family of the letters, and leaves paths empty.
+        """
         style = re.sub(r"font-family: [^;]*;?", "", style)
         style = re.sub(r"\s*([:;])\s*", r"\1", style).strip("; ")
         last = dict(part.split(":", 1) for part in style.split(";") if part)
         if "stroke" in last:
             last.setdefault("stroke-width", "1")  # of a point, which SVG's own 1 no longer is
+        last.setdefault("fill", "#000")  # that of SVG
+        if last.get("fill-opacity") == "0":
+            del last["fill-opacity"]
+            last["fill"] = "none"
+        for needless in ("fill:none", "stroke:none", "stroke-dashoffset:0"):
+            name, _, value = needless.partition(":")
+            if last.get(name) == value:
+                del last[name]
         style = ";".join(f"{name}:{value}" for name, value in last.items())
         style = LENGTHS.sub(lambda found: f"{found[1]}:{_scaled(found[2])}", style)
-        style = style.replace(INK, "currentColor")
+        style = style.replace(INK, "var(--ink)")
         for name, look in self.looks:
             style = style.replace(look.colour, f"var({name})")
         return escape(style)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from takeoff.paper.facts import Results
 
-DIGITS, EXACT = 4, 9  # of estimates; of numbers of labels, which have to stay apart
+DIGITS, EXACT = 4, 6  # of estimates; of numbers of labels, which have to stay apart
 SIZES = "network_sizes"  # the experiment with budgets
 
 
@@ -33,7 +33,7 @@ def known(results: Results) -> dict[str, Any] | None:
         sets: Of each data set the title, the measure's name and suffix, whether it is a share,
             decimals, the known floor, and the curves: label, error at the largest m, where the
             curve ends at the least and at the most, whether too few points were measured,
-            how many points were, and [m, low, median, high] of its path.
+            how many points were, and of its path all m, low, medians and high.
         budgets: See `_budgets`; None without that experiment.
     """
     options = results.options
@@ -82,7 +82,8 @@ def _curve(results: Results, ends: dict[Any, Any], path: pd.DataFrame) -> dict[s
         "few": points < POINTS_NEEDED,
         "points": points,
         "path": [
-            [rounded(m, EXACT), *map(rounded, quantiles)] for m, *quantiles in columns.tolist()
+            [rounded(value, EXACT if i == 0 else DIGITS) for value in column]
+            for i, column in enumerate(columns.T.tolist())
         ],
     }
 

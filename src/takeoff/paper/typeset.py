@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import html
-import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from markupsafe import Markup
 from takeoff.errors import TakeoffError
 from takeoff.paper import svg
 from takeoff.paper.looks import Look
+from takeoff.paper.packing import packed
 
 PDF_STANDARDS = ["a-3a", "ua-1"]
 NO_DATE = 1767225600  # PDF/A wants a date; a fixed one makes equal papers equal bytes
@@ -27,7 +26,7 @@ EXPECTED_WARNING = "html export is under active development"
 INTERNAL = "internal error"
 START_TAG = re.compile(r"""<[a-zA-Z][^\s<>"/]*(?:\s+[^\s=<>"/]+(?:="[^"]*")?)*\s*/?>""")
 ATTRIBUTE = re.compile(r'="([^"]*)"')
-NUMBER = re.compile(r'<data value="([^"]+)"')
+NUMBER = re.compile(r'<data value="([^"]+)"([^>]*)>(.*?)</data>', re.DOTALL)
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 
 
@@ -39,11 +38,14 @@ class Body:
         content: What was between the body tags.
         style: Typst's own style sheet (for formulas).
         contents: Level, id and text of the headings.
+        numbers: The facts, by their ids, that the numbers in the content are, in their order. Such
+            a number is a b element, which nothing else is.
     """
 
     content: str
     style: str
     contents: list[tuple[int, str, str]]
+    numbers: list[str]
 
 
 def to_pdf(folder: Path) -> bytes:
@@ -64,13 +66,8 @@ def to_pdf(folder: Path) -> bytes:
         return _compile(folder, "pdf", floats="no", **how)
 
 
-def to_html(folder: Path, numbers: Mapping[str, int] | None = None) -> Body:
+def to_html(folder: Path) -> Body:
     """Compile folder/paper.typ to HTML.
-
-    Args:
-        folder: Holds paper.typ and all that it reads.
-        numbers: The places of facts, by id, in the page's list of them: a number in the page says
-            its place, which is shorter. None leaves the ids.
 
     Raises:
         TakeoffError: Typst fails or warns, which it does where the page would lack something.
@@ -78,9 +75,9 @@ def to_html(folder: Path, numbers: Mapping[str, int] | None = None) -> Body:
     page = _compile(folder, "html").decode()
     page = START_TAG.sub(lambda tag: ATTRIBUTE.sub(_escaped, tag[0]), page)
     content, contents = _with_anchors(_between(page, "body"))
-    if numbers is not None:
-        content = NUMBER.sub(lambda tag: f"<data value={numbers[tag[1]]}", content)
-    return Body(content, _between(page, "style"), contents)
+    numbers = [html.unescape(number[1]) for number in NUMBER.finditer(content)]
+    content = NUMBER.sub(r"<b\2>\3</b>", content)
+    return Body(content, _between(page, "style"), contents, numbers)
 
 
 def _escaped(value: re.Match[str]) -> str:
@@ -177,13 +174,30 @@ def page(
     return environment.get_template("page.html.j2").render(
         title=title,
         contents=body.contents,
-        content=Markup(NEEDLESS.sub("", content)),
-        style=Markup(body.style + _parts(reports, "css") + shared),
+        content=Markup(_brief(content)),
+        style=Markup(_brief_css(body.style + _parts(reports, "css") + shared)),
         colours=Markup(colours(looks)),
         script=Markup(_parts(reports, "js")),
-        origins=Markup(_data(origins)),
-        tools=Markup(_data(tools)) if tools else None,
+        origins=Markup(packed(origins)),
+        tools=Markup(packed(tools)) if tools else None,
     )
+
+
+def _brief(content: str) -> str:
+    """HTML without what its parsers add by themselves: ends of elements, quotes, bold heads."""
+    content = NEEDLESS.sub("", HEAD.sub(r"<th>\1", content))
+    return START_TAG.sub(lambda tag: ATTRIBUTE.sub(_unquoted, tag[0]), content)
+
+
+def _unquoted(value: re.Match[str]) -> str:
+    """A slash right after a value without quotes would be part of it."""
+    if not value[1] or not UNQUOTED.fullmatch(value[1]):
+        return value[0]
+    return f"={value[1]}" + (" " if value.string[value.end() :].startswith("/") else "")
+
+
+def _brief_css(style: str) -> str:
+    return CSS_SPACES.sub(r"\1", CSS_COMMENT.sub("", style)).replace(";}", "}").strip()
 
 
 def _parts(reports: Path, kind: str) -> str:
@@ -194,12 +208,6 @@ def _parts(reports: Path, kind: str) -> str:
     files = [reports / f"page.{kind}", *sorted((reports / "page").glob(f"*.{kind}"))]
     lines = (line.strip() for file in files for line in file.read_text("utf-8").splitlines())
     return "".join(f"{line}\n" for line in lines if line and not line.startswith("//"))
-
-
-def _data(value: Mapping[str, Any]) -> str:
-    """JSON for the page's script, compressed: names that come again and again take little."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 def inline_svg(figure_id: str, text: str, alt: str, looks: Iterable[Look]) -> str:
@@ -215,22 +223,34 @@ def inline_svg(figure_id: str, text: str, alt: str, looks: Iterable[Look]) -> st
     return f'<div class="scroll" tabindex="0" role="group" aria-label="Figure">{figure}</div>'
 
 
-NEEDLESS = re.compile(r"</(?:td|th|tr|tbody|thead|li|dt|dd)>")  # ends that HTML finds by itself
 WHOLE_SVG = re.compile(r"<svg .*?</svg>", re.DOTALL)
+STYLED = re.compile(r' style="([^"]*)"')
+MARKER = re.compile(r'<marker id="(?P<id>[^"]*)"(?P<shape>.*?)</marker>')
+MARKED = re.compile(r"marker:url\(#([^)]*)\)")
+NEEDLESS = re.compile(r"</(?:td|th|tr|tbody|thead|li|dt|dd)>")
+HEAD = re.compile(r"<th><strong>(.*?)</strong>(?=</th>)", re.DOTALL)  # they are bold anyway
+UNQUOTED = re.compile(r"[\w#.:,+()-]+", re.ASCII)
+CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+CSS_SPACES = re.compile(r"\s*([{};,])\s*|(?<=[\w-]:)\s+")
+SERIES = re.compile(
+    r'(?P<tag><g (?:class="key" )?data-s=)"(?P<series>[^"]+)"(?P<rest> style="(?P<style>[^"]*)")?'
+)
 INNER_TAG = re.compile(r"<(?!svg )[^>]+>")  # that of the whole holds the alternative text
 
 
 def _shared(content: str) -> tuple[str, str]:
     """Say once what the figures say again and again: the page gets much lighter.
 
-    Styles become classes, ids and series get short names.
+    Styles that come again become classes, ids and series get short names, series keep their
+    colours, and equal markers are one.
 
     Returns:
         The content, and a style sheet that has to come after all others.
     """
-    classes: dict[str, str] = {}
     ids: dict[str, str] = {}
     series: dict[str, str] = {}
+    colours: dict[str, str] = {}  # of series
+    uses: Counter[str] = Counter()  # of styles
 
     def lighter(whole: re.Match[str]) -> str:
         return INNER_TAG.sub(of_tag, whole[0])
@@ -238,21 +258,50 @@ def _shared(content: str) -> tuple[str, str]:
     def of_tag(tag: re.Match[str]) -> str:
         named = re.sub(r'(\bid="|href="#|url\(#)([^")]+)', short, tag[0])
         named = named.replace(' data-m=""', " data-m")
-        named = re.sub(r'(<g (?:class="key" )?data-s=")([^"]+)', counted, named)
-        return named if " class=" in named else re.sub(r' style="([^"]*)"', classed, named)
+        named = SERIES.sub(counted, named)
+        uses.update(styles(named))
+        return named
 
     def short(name: re.Match[str]) -> str:
         return name[1] + ids.setdefault(name[2], f"i{len(ids)}")
 
-    def counted(name: re.Match[str]) -> str:
-        return name[1] + series.setdefault(name[2], str(len(series)))
+    def counted(of: re.Match[str]) -> str:
+        number = series.setdefault(of["series"], str(len(series)))
+        is_known = of["style"] and colours.setdefault(number, of["style"]) == of["style"]
+        return f'{of["tag"]}"{number}"' + ("" if is_known else of["rest"] or "")
 
-    def classed(style: re.Match[str]) -> str:
-        return f' class="{classes.setdefault(style[1], f"z{len(classes)}")}"'
+    def styles(tag: str) -> list[str]:
+        """A marker is a style of its own: many lines that look alike have one each."""
+        found = None if " class=" in tag else STYLED.search(tag)
+        return [style for style in re.split(";?(?=marker:)", found[1]) if style] if found else []
 
-    content = WHOLE_SVG.sub(lighter, content)
-    # As specific as what the page's own style sheet says of all that is in a figure.
-    return content, "".join(f"svg .{name}{{{style}}}\n" for style, name in classes.items())
+    def classed(tag: re.Match[str]) -> str:
+        own = styles(tag[0])
+        names = " ".join(classes[style] for style in own if style in classes)
+        rest = ";".join(style for style in own if style not in classes)
+        attributes = (f' class="{names}"' if names else "") + (f' style="{rest}"' if rest else "")
+        return STYLED.sub(attributes, tag[0]) if own else tag[0]
+
+    content = WHOLE_SVG.sub(lighter, _with_equal_markers(content))
+    again = [style for style, n in uses.most_common() if n > 1]
+    classes = {style: f"z{i}" for i, style in enumerate(again)}
+    content = WHOLE_SVG.sub(lambda whole: INNER_TAG.sub(classed, whole[0]), content)
+    rules = [f'[data-s="{number}"]{{{style}}}' for number, style in colours.items()]
+    rules += [f".{name}{{{style}}}" for style, name in classes.items()]
+    return content, "\n".join([*rules, ""])
+
+
+def _with_equal_markers(content: str) -> str:
+    """The figures, with one marker for all of one shape and style."""
+    first: dict[str, str] = {}
+    same: dict[str, str] = {}
+
+    def kept(marker: re.Match[str]) -> str:
+        same[marker["id"]] = first.setdefault(marker["shape"], marker["id"])
+        return marker[0] if same[marker["id"]] == marker["id"] else ""
+
+    content = MARKER.sub(kept, content).replace("<defs></defs>", "")
+    return MARKED.sub(lambda use: f"marker:url(#{same.get(use[1], use[1])})", content)
 
 
 def _named(looks: Iterable[Look]) -> list[tuple[str, Look]]:
@@ -262,7 +311,7 @@ def _named(looks: Iterable[Look]) -> list[tuple[str, Look]]:
 def colours(looks: Iterable[Look]) -> str:
     """A style sheet with the colours that `inline_svg` has named, for light and for dark pages."""
     named = _named(looks)
-    light = "".join(f"{name}:{look.colour};" for name, look in named)
-    dark = "".join(f"{name}:{look.dark};" for name, look in named)
+    light = ";".join(f"{name}:{look.colour}" for name, look in named)
+    dark = ";".join(f"{name}:{look.dark}" for name, look in named)
     only_dark = "@media screen and (prefers-color-scheme:dark)"
     return f":root{{{light}}}\n{only_dark}{{:root{{{dark}}}}}\n"

@@ -154,6 +154,7 @@ def _draw_winners(about: Drawn) -> Figure:
     figure, axes = figures._panels(titles, height=height, legend_rows=1, share_y=True)
     for dataset, ax in axes.items():
         own: list[Any] = winners[winners["dataset"] == dataset].to_dict("records")
+        own.sort(key=lambda row: names.index(row["learner"]))
         for i, row in enumerate(own):
             mark = _mark(row["share"], look[row["learner"]].colour)
             gid = f"{row['learner']}:{dataset}:{i}"
