@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from takeoff import wording
 from takeoff.errors import TakeoffError
 from takeoff.measures import Measure
-from takeoff.paper import facts
+from takeoff.paper import fact, facts
 from takeoff.paper.facts import Facts, Results
 
 FINITE = st.floats(-1e6, 1e6)
@@ -114,8 +114,8 @@ def test_held_out_facts_are_those_of_the_table() -> None:
 
 def test_intervals_of_errors_stay_within_zero_and_one() -> None:
     """A t interval may leave [0, 1]; the printed interval of an error does not."""
-    fact = facts._share("x", 0.01, ("file", "rows"), (-0.02, 0.04))
-    assert fact.interval == "0.00% to 4.00%"
+    error = fact.of_share("x", 0.01, ("file", "rows"), (-0.02, 0.04))
+    assert error.interval == "0.00% to 4.00%"
 
 
 @cache
@@ -212,8 +212,9 @@ def test_unlike_measures_are_averaged_as_shares_of_the_error() -> None:
 def test_intervals_of_losses_stay_above_zero() -> None:
     """And they have no end above, while shares have."""
     measure = Measure("rmse", "m", decimals=1)
-    assert facts._error("x", 0.5, measure, ("file", "rows"), (-0.2, 12.0)).interval == "0.0 to 12.0"
-    share = facts._error("x", 0.5, Measure(), ("file", "rows"), (-0.2, 12.0))
+    loss = fact.of_error("x", 0.5, measure, ("file", "rows"), (-0.2, 12.0))
+    assert loss.interval == "0.0 to 12.0"
+    share = fact.of_error("x", 0.5, Measure(), ("file", "rows"), (-0.2, 12.0))
     assert share.interval == "0.0% to 100.0%"
 
 

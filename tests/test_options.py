@@ -18,7 +18,7 @@ import synthetic_study
 
 from takeoff import study, wording
 from takeoff.measures import Measure
-from takeoff.paper import facts, figures, option_facts, prose, typeset, views
+from takeoff.paper import fact, facts, figures, option_facts, prose, typeset, views
 from takeoff.paper import report as paper
 from takeoff.paper.facts import Results
 from takeoff.statistics import decisions, options
@@ -196,7 +196,7 @@ def test_the_config_allows_what_decisions_state() -> None:
 )
 def test_estimated_labels_have_two_digits(m: float, text: str) -> None:
     """More would claim what nobody knows."""
-    assert option_facts.about(m) == text
+    assert fact.about(m) == text
 
 
 NEEDED = {

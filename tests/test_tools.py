@@ -20,7 +20,7 @@ from synthetic_sizes import additive, asked
 from takeoff import wording
 from takeoff.experiments import network_sizes
 from takeoff.measures import Measure
-from takeoff.paper import option_facts, packing, tools
+from takeoff.paper import fact, packing, tools
 from takeoff.paper.facts import Results
 from takeoff.statistics import decisions, levers, options, surfaces
 from takeoff.statistics.decisions import FARTHEST
@@ -162,7 +162,7 @@ def test_labels_for_a_target_are_those_of_python(page: Path) -> None:
         assert numbers[0] == pytest.approx(found.m, rel=0.04), text
         assert numbers[1] == pytest.approx(found.low, rel=0.04), text
         if found.high is None:
-            assert f"beyond {option_facts.about(FARTHEST * own.last_m)}" in text
+            assert f"beyond {fact.about(FARTHEST * own.last_m)}" in text
         else:
             assert numbers[2] == pytest.approx(found.high, rel=0.04), text
         assert ("extrapolated" in text) is (found.m > own.last_m)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -20,7 +20,21 @@ import pandas as pd
 from takeoff import wording
 from takeoff.errors import TakeoffError
 from takeoff.measures import Measure, of_all
-from takeoff.paper import experiments, origins
+from takeoff.paper import experiments, option_facts, origins
+from takeoff.paper.fact import (
+    Fact,
+    ends_of,
+    fact,
+    in_points,
+    number,
+    of_count,
+    of_decimal,
+    of_error,
+    of_gap,
+    of_reduction,
+    of_share,
+    of_text,
+)
 from takeoff.statistics import claims, far, floors
 from takeoff.statistics.forecasts import AHEAD, score
 
@@ -104,45 +118,15 @@ class Results:
         return [found[name] for name in self.study["use"]["claims"] if name in found]
 
 
-@dataclass(frozen=True)
-class Fact:
-    """A number with its text.
-
-    Attributes:
-        id: Its name.
-        value: The number itself, in `unit`; None where `text` isn't a number (a version).
-        low, high: Its interval, or None.
-        unit: What the number counts: "share" is a fraction of 1, shown as a percentage.
-        text: How the paper prints it, without its unit.
-        interval: How the paper prints the interval, or None.
-        source: `file` (below results/<study>/) and `select`: the rows and column behind it.
-        suffix: The unit that follows it in a sentence, such as "nats"; or "".
-        by: Path, line and name of the code that wrote it.
-        origin: Its place among the paper's origins, see `takeoff.paper.origins`.
-    """
-
-    id: str
-    value: float | None
-    low: float | None
-    high: float | None
-    unit: str
-    text: str
-    interval: str | None
-    source: dict[str, str]
-    suffix: str = ""
-    by: str = ""
-    origin: int | None = None
-
-
 class Facts:
     """The facts by id."""
 
     def __init__(self, facts: Iterable[Fact]):
         self._facts: dict[str, Fact] = {}
-        for fact in facts:
-            if fact.id in self._facts:
-                raise ValueError(f"two facts have the id {fact.id}")
-            self._facts[fact.id] = fact
+        for one in facts:
+            if one.id in self._facts:
+                raise ValueError(f"two facts have the id {one.id}")
+            self._facts[one.id] = one
 
     def __getitem__(self, fact_id: str) -> Fact:
         try:
@@ -159,7 +143,7 @@ class Facts:
 
     def records(self) -> list[dict[str, Any]]:
         """All facts as JSON-able records, ordered by id; `by` is told by their origins."""
-        return [{key: value for key, value in vars(fact).items() if key != "by"} for fact in self]
+        return [{key: value for key, value in vars(one).items() if key != "by"} for one in self]
 
     def _missing(self, fact_id: str) -> TakeoffError:
         near = difflib.get_close_matches(fact_id, self._facts, n=1)
@@ -175,126 +159,19 @@ def build(results: Results) -> Facts:
     about = (_study, _machines, _data_sets, _best_possible, _learners)
     measured = (_chosen, _errors, _above_floor, _fits, _reductions, _agreement, _differences)
     ahead = (_forecasts, _far, _held_out)
-    from takeoff.paper import option_facts  # it writes facts, so it imports this module
-
     groups = (*about, *measured, *ahead, _claims, option_facts.build, _experiments)
-    return Facts(fact for group in groups for fact in _signed(group(results)))
+    return Facts(one for group in groups for one in _signed(group(results)))
 
 
 def _signed(facts: Iterator[Fact]) -> Iterator[Fact]:
     """The facts, each with the line that wrote it."""
-    for fact in facts:
-        yield replace(fact, by=origins.written_by(facts))
+    for one in facts:
+        yield replace(one, by=origins.written_by(facts))
 
 
 def _experiments(results: Results) -> Iterator[Fact]:
     for name, findings in results.experiments.items():
         yield from experiments.module(name).facts(results, findings)
-
-
-# One fact
-
-
-def _fact(
-    fact_id: str,
-    value: float,
-    write: Callable[..., str],
-    unit: str,
-    source: tuple[str, str],
-    ends: tuple[Any, Any] = (None, None),
-    decimals: Callable[[float], int] | None = None,
-) -> Fact:
-    """A fact and, where it has one, its interval, written with the same decimals."""
-    low, high = (_number(end) for end in ends)
-    known = _number(value)
-    with_decimals = (decimals(known),) if decimals and known is not None else ()
-    interval = None
-    if known is not None and low is not None and high is not None:
-        interval = wording.between(write(low, *with_decimals), write(high, *with_decimals))
-    text = wording.UNKNOWN if known is None else write(known, *with_decimals)
-    where = {"file": source[0], "select": source[1]}
-    return Fact(fact_id, known, low, high, unit, text, interval, where)
-
-
-def _number(value: Any) -> float | None:
-    """A finite number, or None."""
-    if value is None or not math.isfinite(value):
-        return None
-    return int(value) if isinstance(value, int | np.integer) else float(value)
-
-
-def _share(
-    fact_id: str, value: float, source: tuple[str, str], ends: tuple[Any, Any] = (None, None)
-) -> Fact:
-    """A test error or another fraction; an interval is cut where no fraction can be."""
-    cut = tuple(None if _number(end) is None else min(max(end, 0.0), 1.0) for end in ends)
-    decimals = wording.percent_decimals
-    return _fact(fact_id, value, wording.percent, "share", source, (cut[0], cut[1]), decimals)
-
-
-def _error(
-    fact_id: str,
-    value: float,
-    measure: Measure,
-    source: tuple[str, str],
-    ends: tuple[Any, Any] = (None, None),
-) -> Fact:
-    """An error of one data set, as what it is judged by is written."""
-    if measure.is_share:
-        return _share(fact_id, value, source, ends)
-    cut = tuple(None if _number(end) is None else measure.cut(end) for end in ends)
-    unit = measure.suffix or "unit of the label"
-    found = _fact(fact_id, value, measure.write, unit, source, (cut[0], cut[1]))
-    return replace(found, suffix=measure.suffix)
-
-
-def _gap(
-    fact_id: str,
-    value: float,
-    measure: Measure,
-    source: tuple[str, str],
-    ends: tuple[Any, Any] = (None, None),
-) -> Fact:
-    """A difference of two errors of one data set; of shares in percentage points."""
-    unit = "share (shown in points)" if measure.is_share else measure.suffix or "unit of the label"
-    near = (lambda gap: gap) if measure.is_share else None
-    found = _fact(fact_id, value, measure.write_gap, unit, source, ends, near)
-    return replace(found, suffix=measure.gap_suffix)
-
-
-def in_points(gap: Fact, measure: Measure) -> Fact:
-    """A difference of errors that a sentence speaks of: of shares, with its unit."""
-    return replace(gap, suffix="points") if measure.is_share else gap
-
-
-def _reduction(fact_id: str, value: float, source: tuple[str, str], ends: tuple[Any, Any]) -> Fact:
-    """A relative reduction per doubling; may be negative."""
-    return _fact(fact_id, value, wording.percent, "share", source, ends, lambda _: 1)
-
-
-def _decimal(
-    fact_id: str,
-    value: float,
-    unit: str,
-    source: tuple[str, str],
-    ends: tuple[Any, Any] = (None, None),
-    decimals: int = 2,
-) -> Fact:
-    return _fact(fact_id, value, wording.decimal, unit, source, ends, lambda _: decimals)
-
-
-def _count(fact_id: str, value: float, source: tuple[str, str]) -> Fact:
-    return _fact(fact_id, value, wording.count, "count", source)
-
-
-def _text(fact_id: str, text: str, source: tuple[str, str]) -> Fact:
-    """Something that is printed like a number but isn't one: a version, a grid of settings."""
-    where = {"file": source[0], "select": source[1]}
-    return Fact(fact_id, None, None, None, "text", text, None, where)
-
-
-def _ends(row: Mapping[str, Any] | pd.Series[Any], name: str = "") -> tuple[Any, Any]:
-    return row[f"{name}low"], row[f"{name}high"]
 
 
 # The study, its data and its learners
@@ -303,31 +180,31 @@ def _ends(row: Mapping[str, Any] | pd.Series[Any], name: str = "") -> tuple[Any,
 def _study(results: Results) -> Iterator[Fact]:
     study, runs = results.study, results.runs
     config = "config"
-    yield _count("study.n_runs", len(runs), ("runs", "number of rows"))
+    yield of_count("study.n_runs", len(runs), ("runs", "number of rows"))
     n_curves = len(runs[["dataset", "learner"]].drop_duplicates())
-    yield _count("study.n_curves", n_curves, ("runs", "number of tables"))
-    yield _count("study.n_datasets", len(results.datasets), (config, "use.datasets"))
-    yield _count("study.n_learners", len(results.learners), (config, "use.learners"))
+    yield of_count("study.n_curves", n_curves, ("runs", "number of tables"))
+    yield of_count("study.n_datasets", len(results.datasets), (config, "use.datasets"))
+    yield of_count("study.n_learners", len(results.learners), (config, "use.learners"))
     if runs["seconds"].notna().any():
         seconds, where = float(runs["seconds"].sum()), ("runs", "sum of seconds")
-        yield _fact("study.seconds", seconds, wording.duration, "seconds", where)
-    yield _text("study.seed", str(study["seed"]), (config, "seed"))
+        yield fact("study.seconds", seconds, wording.duration, "seconds", where)
+    yield of_text("study.seed", str(study["seed"]), (config, "seed"))
     repeats = sorted({study["datasets"][name]["repeats"] for name in results.datasets})
     shown = wording.between(*map(wording.count, (repeats[0], repeats[-1])))
     shown = shown if len(repeats) > 1 else wording.count(repeats[0])
-    yield _text("study.repeats", shown, (config, "datasets: repeats"))
+    yield of_text("study.repeats", shown, (config, "datasets: repeats"))
     plain = wording.plain_percent
     for key in ("level", "forecast_level"):
         source = (config, f"statistics.{key}")
-        yield _fact(f"study.{key}", study["statistics"][key], plain, "share", source)
+        yield fact(f"study.{key}", study["statistics"][key], plain, "share", source)
     level = study["statistics"]["level"]
-    yield _fact("study.one_sided", (1 - level) / 2, plain, "share", (config, "statistics.level"))
+    yield fact("study.one_sided", (1 - level) / 2, plain, "share", (config, "statistics.level"))
     bootstrap = study["statistics"]["bootstrap"]
-    yield _count("study.bootstrap", bootstrap, (config, "statistics.bootstrap"))
+    yield of_count("study.bootstrap", bootstrap, (config, "statistics.bootstrap"))
     yield from _settings("claims", study["claims"])
     yield from _settings("training", study["training"])
     for package, version in sorted(versions(runs).items()):
-        yield _text(f"version.{package}", version, ("runs", "versions"))
+        yield of_text(f"version.{package}", version, ("runs", "versions"))
 
 
 def _machines(results: Results) -> Iterator[Fact]:
@@ -336,7 +213,7 @@ def _machines(results: Results) -> Iterator[Fact]:
         for key, unit in (("cores", "count"), ("memory", "GiB")):
             value = math.nan if known[key] is None else known[key]
             source = (f"data/{dataset}.json", f"machine: {key}")
-            yield _fact(f"machine.{i}.{key}", value, wording.count, unit, source)
+            yield fact(f"machine.{i}.{key}", value, wording.count, unit, source)
 
 
 def machines(results: Results) -> list[tuple[str, Mapping[str, Any]]]:
@@ -357,7 +234,7 @@ def _settings(section: str, values: Mapping[str, Any]) -> Iterator[Fact]:
         is_share = key == "margin" or key.endswith("fraction")
         write = wording.plain_percent if is_share else wording.plain_number
         unit = "share" if is_share else "number"
-        yield _fact(f"{section}.{key}", value, write, unit, ("config", f"{section}.{key}"))
+        yield fact(f"{section}.{key}", value, write, unit, ("config", f"{section}.{key}"))
 
 
 def versions(runs: pd.DataFrame) -> dict[str, str]:
@@ -376,28 +253,28 @@ def _data_sets(results: Results) -> Iterator[Fact]:
         if not sheet.get("given"):
             yield from _sheet(name, sheet)
         all_m = sorted({int(m) for m in results.runs.loc[results.runs["dataset"] == name, "m"]})
-        yield _count(f"{name}.m_min", all_m[0], (f"runs/{name}", "smallest m"))
-        yield _count(f"{name}.m_max", all_m[-1], (f"runs/{name}", "largest m"))
-        yield _count(f"{name}.n_m", len(all_m), (f"runs/{name}", "different m"))
+        yield of_count(f"{name}.m_min", all_m[0], (f"runs/{name}", "smallest m"))
+        yield of_count(f"{name}.m_max", all_m[-1], (f"runs/{name}", "largest m"))
+        yield of_count(f"{name}.n_m", len(all_m), (f"runs/{name}", "different m"))
         for m in all_m:
-            yield _count(f"{name}.m.{m}", m, ("config", f"datasets.{name}.m"))
+            yield of_count(f"{name}.m.{m}", m, ("config", f"datasets.{name}.m"))
         repeats = results.study["datasets"][name]["repeats"]
-        yield _count(f"{name}.repeats", repeats, ("config", f"datasets.{name}.repeats"))
+        yield of_count(f"{name}.repeats", repeats, ("config", f"datasets.{name}.repeats"))
 
 
 def _sheet(name: str, sheet: Mapping[str, Any]) -> Iterator[Fact]:
     """How large the parts of a data set are, and what was left out of it."""
     source = f"data/{name}.json"
     for key in ("n_pool", "n_test", "n_features", "n_classes", "n_hand_made"):
-        yield _count(f"{name}.{key}", sheet[key], (source, key))
+        yield of_count(f"{name}.{key}", sheet[key], (source, key))
     if sheet["class_shares"]:
         largest = max(sheet["class_shares"])
-        yield _share(f"{name}.largest_class", largest, (source, "class_shares: the largest"))
+        yield of_share(f"{name}.largest_class", largest, (source, "class_shares: the largest"))
     for i, (reason, rows) in enumerate(sorted(sheet["left_out"].items())):
-        yield _count(f"{name}.left_out.{i}", rows, (source, f"left_out: {reason}"))
+        yield of_count(f"{name}.left_out.{i}", rows, (source, f"left_out: {reason}"))
     noise = sheet.get("label_noise")
     if noise and sheet["classes"]:
-        yield _share(f"{name}.label_noise", noise, (source, "label_noise"))
+        yield of_share(f"{name}.label_noise", noise, (source, "label_noise"))
 
 
 def _best_possible(results: Results) -> Iterator[Fact]:
@@ -405,10 +282,10 @@ def _best_possible(results: Results) -> Iterator[Fact]:
     for name, measure in results.measures.items():
         source = f"data/{name}.json"
         if measure.chance is not None:
-            yield _error(f"{name}.chance", measure.chance, measure, (source, "chance"))
+            yield of_error(f"{name}.chance", measure.chance, measure, (source, "chance"))
         # The second id is the older one, of the time when every measure was a share.
         for key in ("floor", "bayes_error") if measure.floor is not None else ():
-            yield _error(f"{name}.{key}", measure.floor or 0.0, measure, (source, "floor"))
+            yield of_error(f"{name}.{key}", measure.floor or 0.0, measure, (source, "floor"))
         for key, value in results.sheets[name].get("floors", {}).items():
             if key != "balanced_error":  # see `Measure.of`
                 yield _known_floor(f"{name}.floors.{key}", key, value, measure, source)
@@ -418,10 +295,10 @@ def _known_floor(fact_id: str, key: str, value: float, measure: Measure, file: s
     """One measure of the best possible predictions, or a bound of it."""
     source = (file, f"floors: {key}")
     if key == "auc":
-        return _decimal(fact_id, value, "1", source, decimals=3)
+        return of_decimal(fact_id, value, "1", source, decimals=3)
     own = key == measure.metric
     of_key = measure if own else Measure(cast("Metric", key), measure.unit).fitting([value])
-    return _error(fact_id, value, of_key, source)
+    return of_error(fact_id, value, of_key, source)
 
 
 def _learners(results: Results) -> Iterator[Fact]:
@@ -431,13 +308,13 @@ def _learners(results: Results) -> Iterator[Fact]:
             continue
         key, grid = next(iter(settings["grid"].items()))
         tried = wording.joined([wording.plain_number(value) for value in sorted(grid)])
-        yield _text(f"{name}.grid.{key}", tried, ("config", f"learners.{name}.grid.{key}"))
+        yield of_text(f"{name}.grid.{key}", tried, ("config", f"learners.{name}.grid.{key}"))
         if "hidden" in settings:
             hidden = wording.joined([wording.count(width) for width in settings["hidden"]])
-            yield _text(f"{name}.hidden", hidden, ("config", f"learners.{name}.hidden"))
+            yield of_text(f"{name}.hidden", hidden, ("config", f"learners.{name}.hidden"))
         if "max_trees" in settings:
             source = ("config", f"learners.{name}.max_trees")
-            yield _count(f"{name}.max_trees", settings["max_trees"], source)
+            yield of_count(f"{name}.max_trees", settings["max_trees"], source)
 
 
 # What was measured
@@ -453,9 +330,9 @@ def _chosen(results: Results) -> Iterator[Fact]:
         shown = [f"{wording.plain_number(v)}: {chosen.count(float(v))}" for v in sorted(grid)]
         source = (f"runs/{dataset}/{learner}.csv", f"settings: {key}")
         name = f"{dataset}.{learner}"
-        yield _text(f"{name}.chosen", ", ".join(shown), source)
+        yield of_text(f"{name}.chosen", ", ".join(shown), source)
         at_edge = sum(value in (min(grid), max(grid)) for value in chosen) / len(chosen)
-        yield _share(f"{name}.at_edge", at_edge, source)
+        yield of_share(f"{name}.at_edge", at_edge, source)
 
 
 def _errors(results: Results) -> Iterator[Fact]:
@@ -465,24 +342,24 @@ def _errors(results: Results) -> Iterator[Fact]:
         for _, row in curve.iterrows():
             yield from _mean(f"{name}.%s.{row['m']}", row, measure, file)
         last = curve.sort_values("m").iloc[-1]
-        yield _count(f"{name}.m_max", last["m"], (file, "largest m"))
+        yield of_count(f"{name}.m_max", last["m"], (file, "largest m"))
         yield from _mean(f"{name}.%s_at_max", last, measure, file)
     if "n_params" not in results.runs:
         return
     for (dataset, learner), runs in results.runs.groupby(["dataset", "learner"], sort=True):
         at_max = runs[runs["m"] == runs["m"].max()]
         source = (f"runs/{dataset}/{learner}.csv", "mean n_params at the largest m")
-        yield _count(f"{dataset}.{learner}.n_params", float(at_max["n_params"].mean()), source)
+        yield of_count(f"{dataset}.{learner}.n_params", float(at_max["n_params"].mean()), source)
 
 
 def _mean(fact_id: str, row: pd.Series[Any], measure: Measure, file: str) -> Iterator[Fact]:
     """Mean error and cost of the repeats at one m; `fact_id` has a place for which of them."""
     source = (file, f"mean test_error where m = {row['m']}")
-    yield _error(fact_id % "error", row["test_error"], measure, source, _ends(row))
-    if _number(row["seconds"]) is None:
+    yield of_error(fact_id % "error", row["test_error"], measure, source, ends_of(row))
+    if number(row["seconds"]) is None:
         return
     source = (file, f"mean seconds where m = {row['m']}")
-    yield _fact(fact_id % "seconds", row["seconds"], wording.duration, "seconds", source)
+    yield fact(fact_id % "seconds", row["seconds"], wording.duration, "seconds", source)
 
 
 def _above_floor(results: Results) -> Iterator[Fact]:
@@ -497,14 +374,14 @@ def _above_floor(results: Results) -> Iterator[Fact]:
         name, at = f"{end.dataset}.{end.learner}", f"mean test_error where m = {end.m}"
         file, floor = f"runs/{end.dataset}/{end.learner}.csv", f"floor in data/{end.dataset}.json"
         source = (file, f"{at}, minus the {floor}")
-        yield _gap(f"{name}.above_floor", end.above, measure, source, (end.low, end.high))
+        yield of_gap(f"{name}.above_floor", end.above, measure, source, (end.low, end.high))
         source = (file, f"{at}: the share of it above the {floor}")
-        yield _share(f"{name}.share_above_floor", end.share, source)
+        yield of_share(f"{name}.share_above_floor", end.share, source)
         source = (file, f"{at}: its place between chance (0%) and the {floor} (100%)")
-        yield _reduction(f"{name}.way_covered", end.covered, source, (None, None))
+        yield of_reduction(f"{name}.way_covered", end.covered, source, (None, None))
         source = (file, f"test_error minus the {floor}: removed per doubling at the end")
         fallen = (end.reduction_low, end.reduction_high)
-        yield _reduction(f"{name}.above_floor_reduction", end.reduction, source, fallen)
+        yield of_reduction(f"{name}.above_floor_reduction", end.reduction, source, fallen)
 
 
 def doublings(results: Results) -> int:
@@ -518,9 +395,11 @@ def _fits(results: Results) -> Iterator[Fact]:
         where = f"{row['dataset']}, {row['learner']}"
         source = ("fits/fits.csv", where)
         measure = results.measures[row["dataset"]]
-        yield _error(f"{name}.floor", row["floor"], measure, source, _ends(row, "floor_"))
-        yield _decimal(f"{name}.exponent", row["exponent"], "1", source, _ends(row, "exponent_"))
-        yield _share(f"{name}.rmse", row["log_rmse"], source)
+        yield of_error(f"{name}.floor", row["floor"], measure, source, ends_of(row, "floor_"))
+        yield of_decimal(
+            f"{name}.exponent", row["exponent"], "1", source, ends_of(row, "exponent_")
+        )
+        yield of_share(f"{name}.rmse", row["log_rmse"], source)
 
 
 def _forecasts(results: Results) -> Iterator[Fact]:
@@ -531,8 +410,8 @@ def _forecasts(results: Results) -> Iterator[Fact]:
             row = rows[np.isclose(multiples, multiple)].iloc[0]
             name = f"{dataset}.{learner}.{word}"
             source = ("fits/forecast.csv", f"{dataset}, {learner}, m = {row['m']:.0f}")
-            yield _error(f"{name}.error", row["predicted"], measure, source, _ends(row))
-            yield _count(f"{name}.m", row["m"], source)
+            yield of_error(f"{name}.error", row["predicted"], measure, source, ends_of(row))
+            yield of_count(f"{name}.m", row["m"], source)
 
 
 def _whole_percent(share: float) -> str:
@@ -543,12 +422,12 @@ def _far(_: Results) -> Iterator[Fact]:
     """What intervals for a hundred times the labels are worth; see `takeoff.statistics.far`."""
     for name, found in (("ten", far.TEN), ("hundred", far.HUNDRED)):
         source = ("benchmarks/extrapolation.py", f"--horizon {found.factor:g}")
-        yield _count(f"far.{name}.curves", found.curves, source)
+        yield of_count(f"far.{name}.curves", found.curves, source)
         for key in ("inside", "width"):
             share = getattr(found, key)
-            yield _fact(f"far.{name}.{key}", share, _whole_percent, "share", source)
+            yield fact(f"far.{name}.{key}", share, _whole_percent, "share", source)
     source = ("benchmarks/extrapolation.py", "level of the intervals")
-    yield _fact("far.level", far.LEVEL, wording.plain_percent, "share", source)
+    yield fact("far.level", far.LEVEL, wording.plain_percent, "share", source)
 
 
 def _held_out(results: Results) -> Iterator[Fact]:
@@ -558,16 +437,16 @@ def _held_out(results: Results) -> Iterator[Fact]:
         found = score(rows, level)
         source = ("fits/held_out.csv", "all rows" if name == "study" else f"{name}")
         for key in ("curves", "points", "inside"):
-            yield _count(f"{name}.held_out.{key}", getattr(found, key), source)
-        yield _share(f"{name}.held_out.share_inside", found.inside / found.points, source)
+            yield of_count(f"{name}.held_out.{key}", getattr(found, key), source)
+        yield of_share(f"{name}.held_out.share_inside", found.inside / found.points, source)
         measure = results.measure if name == "study" else results.measures[name]
         for key, of in MEANS.items():
             where, value = (source[0], f"{source[1]}: mean of {of}"), getattr(found, key)
             if measure:
-                yield _gap(f"{name}.held_out.{key}", value, measure, where)
+                yield of_gap(f"{name}.held_out.{key}", value, measure, where)
             else:
                 where = (where[0], f"{where[1]}, in units of the mean measured of the data set")
-                yield _reduction(f"{name}.held_out.{key}", value, where, (None, None))
+                yield of_reduction(f"{name}.held_out.{key}", value, where, (None, None))
 
 
 def held_out_groups(results: Results) -> dict[str, pd.DataFrame]:
@@ -594,15 +473,15 @@ def _reductions(results: Results) -> Iterator[Fact]:
     for _, row in results.last_doublings.iterrows():
         name = f"{row['dataset']}.{row['learner']}.reduction"
         source = ("claims/last_doublings.csv", f"{row['dataset']}, {row['learner']}")
-        yield _reduction(name, row["reduction"], source, _ends(row))
-        yield _count(f"{name}.to_m", row["to_m"], source)
+        yield of_reduction(name, row["reduction"], source, ends_of(row))
+        yield of_count(f"{name}.to_m", row["to_m"], source)
 
 
 def _agreement(results: Results) -> Iterator[Fact]:
     for _, row in results.agreement.iterrows():
         source = ("claims/agreement.csv", f"{row['dataset']}, m = {row['m']}")
         name = f"{row['dataset']}.agreement.{row['m']}"
-        yield _decimal(name, row["agreement"], "Kendall tau", source, _ends(row))
+        yield of_decimal(name, row["agreement"], "Kendall tau", source, ends_of(row))
 
 
 def _differences(results: Results) -> Iterator[Fact]:
@@ -610,9 +489,9 @@ def _differences(results: Results) -> Iterator[Fact]:
         name = f"{row['dataset']}.{row['better']}.less_than.{row['worse']}"
         source = ("claims/differences.csv", name.replace(".", ", "))
         measure = results.measures[row["dataset"]]
-        yield _gap(name, row["difference"], measure, source, _ends(row))
-        if _number(row["difference"]) is not None:
-            yield _count(f"{name}.m", row["m"], source)
+        yield of_gap(name, row["difference"], measure, source, ends_of(row))
+        if number(row["difference"]) is not None:
+            yield of_count(f"{name}.m", row["m"], source)
 
 
 # What was decided
@@ -623,10 +502,10 @@ def _claims(results: Results) -> Iterator[Fact]:
     for claim in results.claims_in_use:
         name = f"claim.{claim['claim']}"
         verdicts = [part["verdict"] for part in claim["parts"]]
-        yield _count(f"{name}.n_parts", len(verdicts), (file, claim["claim"]))
+        yield of_count(f"{name}.n_parts", len(verdicts), (file, claim["claim"]))
         for verdict in VERDICTS:
             where = f"{claim['claim']}: parts that are {verdict}"
-            yield _count(f"{name}.n_{verdict}", verdicts.count(verdict), (file, where))
+            yield of_count(f"{name}.n_{verdict}", verdicts.count(verdict), (file, where))
         for part in claim["parts"]:
             measure = results.measures[part["dataset"]]
             yield from _part(part_id(claim["claim"], part), part, measure, file)
@@ -646,7 +525,7 @@ def is_steepness(part: Mapping[str, Any]) -> bool:
 
 def _slope_decimals(ends: tuple[Any, Any]) -> int:
     """Enough to tell the ends apart: near its floor, the slopes of a log-loss are tiny."""
-    low, high = (_number(end) for end in ends)
+    low, high = (number(end) for end in ends)
     width = 0.0 if low is None or high is None else high - low
     return max(wording.significant(width, 1, most=4), 2)
 
@@ -659,16 +538,16 @@ def is_difference(part: Mapping[str, Any]) -> bool:
 def _part(name: str, part: Mapping[str, Any], measure: Measure, file: str) -> Iterator[Fact]:
     source = (file, name.removeprefix("claim.").replace(".", ", "))
     value = math.nan if part["effect"] is None else part["effect"]
-    ends = _ends(part)
+    ends = ends_of(part)
     if "relative" in part["unit"]:
-        yield _reduction(name, value, source, ends)
+        yield of_reduction(name, value, source, ends)
     elif is_difference(part):
-        yield in_points(_gap(name, value, measure, source, ends), measure)
+        yield in_points(of_gap(name, value, measure, source, ends), measure)
     else:
         decimals = _slope_decimals(ends) if is_steepness(part) else 2
-        yield _decimal(name, value, part["unit"], source, ends, decimals)
+        yield of_decimal(name, value, part["unit"], source, ends, decimals)
     for p in ("p_for", "p_against"):
         value = math.nan if part[p] is None else part[p]
-        yield _fact(f"{name}.{p}", value, wording.p_value, "p-value", source)
+        yield fact(f"{name}.{p}", value, wording.p_value, "p-value", source)
     if part["m"] is not None:
-        yield _count(f"{name}.m", part["m"], source)
+        yield of_count(f"{name}.m", part["m"], source)

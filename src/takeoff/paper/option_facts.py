@@ -5,13 +5,24 @@ An estimated number of labels is written with two digits: more would claim what 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from takeoff import wording
-from takeoff.paper.facts import Fact
+from takeoff.paper.fact import (
+    Fact,
+    about,
+    about_money,
+    error,
+    fact,
+    few_digits,
+    missing,
+    money,
+    share,
+    small_share,
+    times,
+)
 from takeoff.statistics.decisions import FARTHEST
 from takeoff.statistics.levers import LABELS
 from takeoff.statistics.options import BELOW_BEST, BEST_POSSIBLE, LOSS_STEP, PER_CASES
@@ -23,10 +34,7 @@ if TYPE_CHECKING:
     from takeoff.paper.facts import Results
     from takeoff.statistics.options import Options
 
-Ends = tuple[Any, Any]
-Source = tuple[str, str]
 Measures = Mapping[str, "Measure"]
-NONE: Ends = (None, None)
 
 
 def build(results: Results) -> Iterator[Fact]:
@@ -46,83 +54,6 @@ def build(results: Results) -> Iterator[Fact]:
     yield from _price_of_the_step(results, costs)
 
 
-# One fact
-
-
-def fact(
-    fact_id: str,
-    value: Any,
-    write: Callable[[float], str],
-    unit: str,
-    source: Source,
-    ends: Ends = NONE,
-) -> Fact:
-    """A number with its interval, where both ends are known."""
-    known = None if missing(value) else float(value)
-    low, high = (None if missing(end) else float(end) for end in ends)
-    interval = None
-    if low is not None and high is not None:
-        interval = wording.between(write(low), write(high))
-    text = wording.UNKNOWN if known is None else write(known)
-    where = {"file": source[0], "select": source[1]}
-    return Fact(fact_id, known, low, high, unit, text, interval, where)
-
-
-def missing(value: Any) -> bool:
-    """None, NaN or infinite: not a number that can be printed."""
-    return value is None or not math.isfinite(value)
-
-
-def about(m: float) -> str:
-    """An estimated number of labels: two digits."""
-    if m <= 0:
-        return wording.count(0)
-    digits = 1 - math.floor(math.log10(m))
-    return wording.count(round(m, min(digits, 0)))
-
-
-def error(measure: Measure, near: float) -> Callable[[float], str]:
-    """How an error is written, without its unit.
-
-    Args:
-        measure: What the data set is judged by.
-        near: An error whose decimals the others get too.
-    """
-    return lambda value: measure.write(measure.cut(value), near)
-
-
-def share(value: float) -> str:
-    """A share of an error."""
-    return wording.percent(value, 0 if abs(value) >= 0.095 else 1)
-
-
-def money(currency: str) -> Callable[[float], str]:
-    """An amount: cents only where they matter."""
-    return lambda value: (
-        f"{wording.decimal(value, 2 if abs(value) < 100 else 0)}{wording.NO_BREAK}{currency}"
-    )
-
-
-def about_money(currency: str) -> Callable[[float], str]:
-    """An estimated amount: two digits."""
-    return lambda value: (
-        f"{_few_digits(value) if value < 10 else about(value)}{wording.NO_BREAK}{currency}"
-    )
-
-
-def _few_digits(value: float) -> str:
-    return wording.decimal(value, wording.significant(value, 2, most=3))
-
-
-def _small_share(value: float) -> str:
-    """A share that may be far below a hundredth."""
-    return wording.percent(value, wording.significant(100 * value, 2, most=4))
-
-
-def _times(factor: float) -> str:
-    return wording.plain_number(factor)
-
-
 # What was asked
 
 
@@ -133,12 +64,12 @@ def _asked(options: Options, costs: Mapping[str, Any]) -> Iterator[Fact]:
     level = (config, "statistics.forecast_level")
     yield fact("option.level", asked["level"], plain, "share", level)
     source = ("code", "takeoff.statistics.measured.FARTHEST")
-    yield fact("option.farthest", FARTHEST, _times, "multiple of m", source)
+    yield fact("option.farthest", FARTHEST, times, "multiple of m", source)
     source = ("code", "takeoff.statistics.levers.LABELS")
-    yield fact("option.lever", LABELS, _times, "multiple of m", source)
+    yield fact("option.lever", LABELS, times, "multiple of m", source)
     for i, factor in enumerate(asked["factors"]):
         source = (config, "decisions.factors")
-        yield fact(f"option.factor.{i}", factor, _times, "multiple of m", source)
+        yield fact(f"option.factor.{i}", factor, times, "multiple of m", source)
     below = wording.joined([plain(one) for one in BELOW_BEST])
     where = {"file": config, "select": "decisions.targets"}
     yield Fact("option.below_best", None, None, None, "text", below, None, where)
@@ -262,9 +193,9 @@ def _values(options: Options, measures: Measures, costs: Mapping[str, Any]) -> I
         name = f"{row['dataset']}.{row['learner']}.label"
         source = ("decisions/label_values.csv", f"{row['dataset']}, {row['learner']}")
         if measures[row["dataset"]].is_share:
-            unit, write, scale = "errors", _few_digits, float(PER_CASES)
+            unit, write, scale = "errors", few_digits, float(PER_CASES)
         else:  # a step is LOSS_STEP of the error, so that this is a share of it
-            unit, write, scale = "share", _small_share, LOSS_STEP / row["step"]
+            unit, write, scale = "share", small_share, LOSS_STEP / row["step"]
         avoids = [scale * row[key] for key in ("avoids", "low", "high")]
         yield fact(f"{name}.lot", row["lot"], wording.count, "count", source)
         yield fact(f"{name}.avoids", avoids[0], write, unit, source, (avoids[1], avoids[2]))

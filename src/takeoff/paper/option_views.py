@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from takeoff import wording
-from takeoff.paper.option_facts import missing
+from takeoff.paper.fact import missing
 from takeoff.statistics import levers
 
 if TYPE_CHECKING:

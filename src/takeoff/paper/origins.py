@@ -26,7 +26,8 @@ from takeoff.paper import packing
 from takeoff.paper.packing import Places
 
 if TYPE_CHECKING:
-    from takeoff.paper.facts import Fact, Facts, Results
+    from takeoff.paper.fact import Fact
+    from takeoff.paper.facts import Facts, Results
 
 CONFIG, CODE = "config", "code"  # sources that no rule makes
 FITS = {

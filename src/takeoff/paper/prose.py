@@ -19,7 +19,8 @@ from markupsafe import Markup
 
 from takeoff import wording
 from takeoff.errors import TakeoffError
-from takeoff.paper.facts import Fact, Facts
+from takeoff.paper.fact import Fact
+from takeoff.paper.facts import Facts
 
 DELIMITERS: dict[str, Any] = {
     "variable_start_string": "<<",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from takeoff import wording
 from takeoff.experiments.activations import CLAIM, LABELS, WEIGHTS
-from takeoff.paper.facts import Fact, part_id
-from takeoff.paper.option_facts import fact
+from takeoff.paper.fact import Fact, fact
+from takeoff.paper.facts import part_id
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from takeoff import wording
-from takeoff.paper import facts as numbers
-from takeoff.paper.facts import Fact
-from takeoff.paper.option_facts import about, fact, missing
+from takeoff.paper.fact import Fact, about, fact, in_points, missing, of_gap
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,8 +49,8 @@ def facts(results: Results, findings: Findings) -> Iterator[Fact]:
         source = (FILE, f"rivals: {row['dataset']}")
         name = f"features.{row['dataset']}.{row['hand_made']}.rival"
         measure, ends = results.measures[row["dataset"]], (row["low"], row["high"])
-        gap = numbers._gap(name, row["difference"], measure, source, ends)
-        yield numbers.in_points(gap, measure)
+        gap = of_gap(name, row["difference"], measure, source, ends)
+        yield in_points(gap, measure)
 
 
 def _id(row: Mapping[Any, Any]) -> str:

@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from takeoff import wording
 from takeoff.experiments.size_surface import FARTHEST
-from takeoff.paper import facts as numbers
-from takeoff.paper.facts import Fact
-from takeoff.paper.option_facts import about, about_money, fact, missing, money, share
+from takeoff.paper.fact import (
+    Fact,
+    about,
+    about_money,
+    fact,
+    missing,
+    money,
+    of_error,
+    of_gap,
+    share,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +45,7 @@ def facts(results: Results, findings: Findings) -> Iterator[Fact]:
     yield from _levers(tables["gains"], tables["errors"], said, measure)
     for i, row in enumerate(tables["depths"].to_dict("records")):
         source = (FILE, f"depths: {row['deep']}, {row['shallow']}")
-        yield numbers._gap(
+        yield of_gap(
             f"{NAME}.depth.{i}", row["difference"], measure, source, (row["low"], row["high"])
         )
     if said["interaction"]:
@@ -87,9 +95,7 @@ def _levers(
     most = said["m"][-1]
     for row in cells[cells["m"] == most].to_dict("records"):
         name, source = f"{NAME}.{row['network']}", (FILE, f"errors: {row['network']}, m = {most}")
-        yield numbers._error(
-            f"{name}.error", row["error"], measure, source, (row["low"], row["high"])
-        )
+        yield of_error(f"{name}.error", row["error"], measure, source, (row["low"], row["high"]))
     before = {"labels": said["m"][-2], "network": most}
     last = gains[gains["m"] == gains["lever"].map(before)]
     for row in last.to_dict("records"):
@@ -113,9 +119,7 @@ def _surface(said: Mapping[str, Any], measure: Measure) -> Iterator[Fact]:
         yield _estimate(name, surface["parameters"][name], _two_decimals, "exponent")
     floor = surface["parameters"]["E"]
     source = (FILE, "surface: E")
-    yield numbers._error(
-        f"{NAME}.floor", floor["value"], measure, source, (floor["low"], floor["high"])
-    )
+    yield of_error(f"{NAME}.floor", floor["value"], measure, source, (floor["low"], floor["high"]))
     source = (FILE, "surface: widened")
     yield fact(f"{NAME}.widened", surface["widened"], _two_decimals, "multiple", source)
     source = (FILE, "surface: rmse")
@@ -125,7 +129,7 @@ def _surface(said: Mapping[str, Any], measure: Measure) -> Iterator[Fact]:
     for lever, ahead in said["ten_times"].items():
         source = (FILE, f"ten_times: {lever}")
         ends = (ahead["low"], ahead["high"])
-        yield numbers._error(f"{NAME}.ten_times.{lever}", ahead["value"], measure, source, ends)
+        yield of_error(f"{NAME}.ten_times.{lever}", ahead["value"], measure, source, ends)
 
 
 def _estimate(name: str, found: Mapping[str, Any], write: Any, unit: str) -> Fact:
@@ -167,7 +171,7 @@ def _budgets(frontier: pd.DataFrame, said: Mapping[str, Any], measure: Measure) 
             known = fact(f"{name}.{key}", row[key], about, "count", source, ends)
             yield replace(known, interval=None) if alike else known
         ends = (row["error_low"], row["error_high"])
-        yield numbers._error(f"{name}.error", row["error"], measure, source, ends)
+        yield of_error(f"{name}.error", row["error"], measure, source, ends)
     for key, of in (("label", "cost of a label"), ("hour", "cost of an hour")):
         price = said["prices"][key]
         if price is not None:
@@ -180,7 +184,7 @@ def _held_out(score: Mapping[str, Any], measure: Measure) -> Iterator[Fact]:
         yield fact(f"{name}.{key}", score[key], wording.count, "count", source)
     yield fact(f"{name}.factor", score["factor"], about, "multiple", source)
     for key in ("error", "last_value_error", "width"):
-        yield numbers._gap(f"{name}.{key}", score[key], measure, source)
+        yield of_gap(f"{name}.{key}", score[key], measure, source)
 
 
 def _two_decimals(value: float) -> str:

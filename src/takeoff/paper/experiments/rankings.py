@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from takeoff import wording
 from takeoff.experiments.rankings import always_wins
-from takeoff.paper.facts import Fact
-from takeoff.paper.option_facts import fact, missing, share
+from takeoff.paper.fact import Fact, fact, missing, share
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from takeoff import wording
 from takeoff.paper.experiments import Drawn
-from takeoff.paper.facts import Fact
-from takeoff.paper.option_facts import NONE, Ends, fact
+from takeoff.paper.fact import NONE, Ends, Fact, fact
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
