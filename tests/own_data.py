@@ -10,7 +10,7 @@ import pandas as pd
 
 from takeoff.datasets import prepare
 from takeoff.datasets.base import Dataset
-from takeoff.study import DatasetSettings
+from takeoff.settings import DatasetSettings
 
 
 def mixed(n: int = 200) -> pd.DataFrame:

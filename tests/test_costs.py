@@ -15,7 +15,7 @@ from takeoff.errors import TakeoffError
 from takeoff.planning import cells, costs, reference
 from takeoff.planning.cells import Width
 from takeoff.planning.costs import Measured, Model, Stopping, Task
-from takeoff.study import TrainingSettings
+from takeoff.settings import TrainingSettings
 
 TRAINING = TrainingSettings().model_dump()
 RATES = {"learning_rate": [0.001, 0.003, 0.01]}

@@ -17,9 +17,10 @@ from takeoff.errors import TakeoffError
 from takeoff.measures import Measure
 from takeoff.paper import facts, origins, prose, views
 from takeoff.runs import read_runs
+from takeoff.settings import Runs
 from takeoff.statistics import claims, claims_from_means, fits, options
 from takeoff.statistics.forecasts import forecast_curves, hold_out
-from takeoff.study import Runs, Study
+from takeoff.study import Study
 
 ROOT = Path(__file__).parents[1]
 BASE = ROOT / "config/config.yaml"

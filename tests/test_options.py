@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 import synthetic_study
 
-from takeoff import study, wording
+from takeoff import settings as config_settings
+from takeoff import wording
 from takeoff.measures import Measure
 from takeoff.paper import fact, facts, figures, option_facts, prose, typeset, views
 from takeoff.paper import report as paper
@@ -182,7 +183,7 @@ def test_repeats_may_be_missing_and_one_is_enough() -> None:
 
 def test_the_config_allows_what_decisions_state() -> None:
     """No factor beyond the one that nothing is stated beyond."""
-    assert study.FARTHEST == decisions.FARTHEST
+    assert config_settings.FARTHEST == decisions.FARTHEST
     wrong = CONFIG | {"decisions": {"factors": [2, 20]}}
     with pytest.raises(Exception, match=r"decisions\.factors\.1"):
         load_study(wrong)

@@ -293,6 +293,6 @@ def test_seeds_follow_identity() -> None:
 
 def test_settings_used_here_are_those_of_the_study() -> None:
     """The quick settings have the very keys that a study hands to a curve."""
-    from takeoff.study import TrainingSettings
+    from takeoff.settings import TrainingSettings
 
     assert set(TRAINING) == set(TrainingSettings.model_fields)

@@ -23,11 +23,12 @@ import pandas as pd
 import yaml
 from scipy import special
 
-from takeoff.errors import TakeoffError
+from takeoff.errors import TakeoffError, nearest
 from takeoff.files import write_csv, write_json
+from takeoff.settings import Runs, TableDataset, TableLearner
 from takeoff.statistics import fits
 from takeoff.statistics.predictions import read_repeats
-from takeoff.study import Given, Runs, Study, TableDataset, TableLearner, load_study, nearest
+from takeoff.study import Given, Study, load_study
 
 RATES = ("error_rate", "balanced_error")
 KEYS = ["dataset", "learner"]

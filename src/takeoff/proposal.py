@@ -22,7 +22,7 @@ from takeoff.datasets.choosing import Labelling, Wish, divide
 from takeoff.errors import TakeoffError, nearest
 from takeoff.files import replacing
 from takeoff.kinds import KINDS, Kind
-from takeoff.study import CLAIMS
+from takeoff.settings import CLAIMS
 
 MOST_TESTED = 10_000
 TESTED = 0.2  # of the rows

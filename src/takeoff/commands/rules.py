@@ -63,7 +63,7 @@ def prepare_dataset(chosen: argparse.Namespace) -> None:
 def read_table(chosen: argparse.Namespace) -> None:
     """Take the learning curves of a table, instead of training any."""
     from takeoff.given import write_runs
-    from takeoff.study import Runs
+    from takeoff.settings import Runs
 
     write_runs(Runs.model_validate(chosen.settings), chosen.results)
 

@@ -79,7 +79,7 @@ def prepare(
         seed: Of the random choice of rows.
         pool, test: Rows wanted of each.
         settings: The part of the config that says what the files hold
-            (`takeoff.study.DatasetSettings.table_settings`).
+            (`takeoff.settings.DatasetSettings.table_settings`).
         paths: Where they are: "path" and, if there is one, "test_path".
         cache: Folder for large arrays while they are in use.
 

@@ -70,7 +70,7 @@ class Where:
         for name, keys in reversed(self.configs):
             if keys is None or any(_within(key, one) or _within(one, key) for one in keys):
                 return name
-        return "the defaults in src/takeoff/study.py"
+        return "the defaults in src/takeoff/settings.py"
 
     @property
     def options(self) -> str:

@@ -42,7 +42,7 @@ Curves = Mapping[str, Measured]
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked; see `takeoff.study.DecisionSettings`.
+    """What is asked; see `takeoff.settings.DecisionSettings`.
 
     Attributes:
         targets: Errors to reach, in every data set; "auto": `BELOW_BEST`.
