@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -93,6 +94,24 @@ def test_the_backward_pass_is_that_of_autograd(hidden: tuple[int, ...]) -> None:
     assert torch.equal(x, before)
     for found, layer in zip(gradients, layers, strict=True):
         torch.testing.assert_close(found, layer.grad)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_work_space_changes_nothing(precision: torch.dtype) -> None:
+    """Whatever an earlier step has left in it; and under automatic precision it is not used."""
+    shape = Shape(5, (8, 6), 3)
+    networks = torch.stack([replicates.initial(shape, seed) for seed in range(4)])
+    layers = shape.layers(networks)
+    work = replicates.WorkSpace(layers, 20)
+    mixed = torch.autocast("cpu", precision, enabled=precision != torch.float32)
+    for step in range(2):
+        x, y = torch.randn(4, 20, 5), torch.randint(3, (4, 20))
+        alone, within = ([torch.full_like(one, math.nan) for one in layers] for _ in range(2))
+        slope = partial(CrossEntropy.slope, labels=y)
+        with mixed:
+            replicates.differentiate(layers, x, slope, alone)
+            replicates.differentiate(layers, x, slope, within, work)
+        assert all(map(torch.equal, alone, within)), step
 
 
 def test_the_derivative_of_the_cross_entropy() -> None:

@@ -28,7 +28,7 @@ from torch import nn
 
 from takeoff.errors import PreemptedError
 from takeoff.networks import replicates
-from takeoff.networks.replicates import ReplicateAdamW, Shape
+from takeoff.networks.replicates import ReplicateAdamW, Shape, WorkSpace
 from takeoff.networks.rows import Labels, Rows
 from takeoff.networks.schedule import Order, Progress, Schedule, Snapshot
 from takeoff.scaling import Scaling, Target
@@ -234,15 +234,18 @@ class Batch(lightning.LightningModule):
             rates=torch.tensor(rates, dtype=torch.float64).T.contiguous(),
         )
 
+    @torch.no_grad()
     def _take(self, block: Block) -> bool:
         """Take the steps; False if the memory did not hold the batch, which has been halved."""
         before = self._remembered()
         self.optimizer.schedule(block.rates)
         layers, gradients = self.optimizer.layers, self.optimizer.gradients
         try:
+            work = WorkSpace(layers, self.batch_size)
             for step, rows in enumerate(block.rows):
                 x = self.rows.gather(rows, self.offsets, self.factors)
-                replicates.differentiate(layers, x, partial(self._slope, block, step), gradients)
+                slope = partial(self._slope, block, step)
+                replicates.differentiate(layers, x, slope, gradients, work)
                 self.optimizer.advance()
         except torch.OutOfMemoryError:
             if before is None or len(self.runs) == 1:

@@ -89,6 +89,26 @@ def initial(shape: Shape, seed: int) -> torch.Tensor:
     return network[0]
 
 
+class WorkSpace:
+    """Room for what R networks make of a batch, used again at each step.
+
+    New tensors would do, but each of them would have to find its way into the caches.
+
+    Args:
+        layers: [R, out, in] and [R, out, 1] in turn.
+        rows: Of a batch, B.
+
+    Attributes:
+        units: Of each layer, [R, out, B].
+        slopes: Derivatives by the units of all but the last layer, [R, out, B].
+    """
+
+    def __init__(self, layers: Sequence[torch.Tensor], rows: int):
+        sizes = [(*bias.shape[:2], rows) for bias in layers[1::2]]
+        self.units = [layers[0].new_empty(size) for size in sizes]
+        self.slopes = [layers[0].new_empty(size) for size in sizes[:-1]]
+
+
 def logits(layers: Sequence[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
     """Forward pass of R networks.
 
@@ -108,6 +128,7 @@ def differentiate(
     x: torch.Tensor,
     slope: Callable[[torch.Tensor], torch.Tensor],
     gradients: Sequence[torch.Tensor],
+    work: WorkSpace | None = None,
 ) -> None:
     """Forward and backward pass of R networks.
 
@@ -118,32 +139,35 @@ def differentiate(
         x: [R, B, d].
         slope: Derivatives of a loss by the logits, [R, C, B], from the logits, which it may change.
         gradients: Where the derivatives by each layer are written, of the layers' sizes.
+        work: Room for all else. Automatic precision makes its own, as it passes over operations
+            that are told where to write.
     """
-    units = [x.mT, *_units(layers, x)]
+    mixed = torch.is_autocast_enabled(x.device.type)
+    room = None if mixed else work
+    units = [x.mT, *_units(layers, x, room)]
     above = slope(units.pop())
     for layer in reversed(range(0, len(layers), 2)):
         below = units.pop()
-        _product(above, below.mT, gradients[layer])
+        if mixed:
+            gradients[layer].copy_(torch.bmm(above, below.mT))
+        else:
+            torch.bmm(above, below.mT, out=gradients[layer])
         torch.sum(above, dim=2, keepdim=True, out=gradients[layer + 1])
         if layer:
-            above = torch.bmm(layers[layer].mT, above)
+            there = None if room is None else room.slopes[layer // 2 - 1]
+            above = torch.bmm(layers[layer].mT, above, out=there)
             # The derivative of the ReLU: what came out as zero lets nothing pass.
             torch.ops.aten.threshold_backward.grad_input(above, below, 0, grad_input=above)
 
 
-def _product(first: torch.Tensor, second: torch.Tensor, out: torch.Tensor) -> None:
-    """Write a batch of matrix products; automatic precision passes over those with `out`."""
-    if torch.is_autocast_enabled(out.device.type):
-        out.copy_(torch.bmm(first, second))
-    else:
-        torch.bmm(first, second, out=out)
-
-
-def _units(layers: Sequence[torch.Tensor], x: torch.Tensor) -> Iterator[torch.Tensor]:
+def _units(
+    layers: Sequence[torch.Tensor], x: torch.Tensor, work: WorkSpace | None = None
+) -> Iterator[torch.Tensor]:
     """What each layer makes of the inputs, [R, units, B]; the last are the logits."""
     units, last = x.mT, len(layers) - 2
     for layer in range(0, len(layers), 2):
-        units = torch.baddbmm(layers[layer + 1], layers[layer], units)
+        there = None if work is None else work.units[layer // 2]
+        units = torch.baddbmm(layers[layer + 1], layers[layer], units, out=there)
         yield units.relu_() if layer < last else units
 
 
@@ -184,10 +208,13 @@ class ReplicateAdamW(torch.optim.Optimizer):
         self.gradients = shape.layers(self._gradient)
         self._rates: list[list[float]] = []
         self._factors: list[torch.Tensor] = []
+        self._steps: list[list[torch.Tensor]] = []
         self._one_by_one = networks.device.type in FUSED_ON
         if self._one_by_one:
             parts = (networks, self._gradient, *self.moments)
-            self._own = list(zip(*(part.unbind() for part in parts), strict=True))
+            rows = zip(*(part.unbind() for part in parts), strict=True)
+            self._own = [[[part] for part in own] for own in rows]  # as the kernel takes them
+            self._decays = self.decay.tolist()
         else:
             self._spread = torch.empty_like(networks)
 
@@ -200,6 +227,7 @@ class ReplicateAdamW(torch.optim.Optimizer):
         factors = torch.stack([kept, size, root], dim=1)[..., None].float()
         self._factors = list(factors.to(self.networks.device))[::-1]
         self._rates = rates.tolist()[::-1]
+        self._steps = [list(step.unbind()) for step in steps.float()][::-1]
 
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """As `advance`, with the gradients that the layers hold; they are used up."""
@@ -212,17 +240,16 @@ class ReplicateAdamW(torch.optim.Optimizer):
     @torch.no_grad()
     def advance(self) -> None:
         """One step of every network at its scheduled rate, with `gradients`."""
-        rates, factors = self._rates.pop(), self._factors.pop()
+        rates, factors, steps = self._rates.pop(), self._factors.pop(), self._steps.pop()
         if self._one_by_one:
-            self._step_one_by_one(rates)
+            self._step_one_by_one(rates, steps)
         else:
             self._step_together(factors)
         self.taken += 1
 
-    def _step_one_by_one(self, rates: list[float]) -> None:
+    def _step_one_by_one(self, rates: list[float], steps: list[torch.Tensor]) -> None:
         """PyTorch's fused kernel for each network in turn: one pass instead of ten."""
-        settings = zip(rates, self.decay.tolist(), self.taken.float() + 1, strict=True)
-        for own, (rate, decay, step) in zip(self._own, settings, strict=True):
+        for own, rate, decay, step in zip(self._own, rates, self._decays, steps, strict=True):
             _fused_adamw(*own, rate=rate, decay=decay, step=step)
 
     def _step_together(self, factors: torch.Tensor) -> None:
@@ -236,10 +263,10 @@ class ReplicateAdamW(torch.optim.Optimizer):
 
 
 def _fused_adamw(
-    network: torch.Tensor,
-    gradient: torch.Tensor,
-    first: torch.Tensor,
-    second: torch.Tensor,
+    network: list[torch.Tensor],
+    gradient: list[torch.Tensor],
+    first: list[torch.Tensor],
+    second: list[torch.Tensor],
     *,
     rate: float,
     decay: float,
@@ -251,10 +278,10 @@ def _fused_adamw(
     counting steps in tensors) takes longer than the kernel itself for a network of this size.
     """
     torch._fused_adamw_(
-        [network],
-        [gradient],
-        [first],
-        [second],
+        network,
+        gradient,
+        first,
+        second,
         [],
         [step],
         amsgrad=False,

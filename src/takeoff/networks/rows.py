@@ -87,30 +87,30 @@ class Rows:
         Returns:
             float32 [R, B, d] on the device.
         """
-        found = self._read(rows.reshape(-1)).view(*rows.shape, -1)
-        found.sub_(offsets).mul_(factors)
+        stored = self._read(rows.reshape(-1)).view(*rows.shape, -1)
+        size = (rows.numel(), stored.shape[-1])
+        found = self._buffer("floats", size, torch.float32).view_as(stored)
+        torch.sub(stored, offsets, out=found).mul_(factors)
         if self.levels is None:
             found.nan_to_num_(0.0)
         if self.bend is not None:
             found.clamp_(-FARTHEST, FARTHEST)
-            size = (rows.numel(), found.shape[-1])
             work = self._buffer("work", size, torch.float32).view_as(found)
             torch.mul(found, found, out=work)
             found.div_(work.mul_(self.bend).add_(1.0).sqrt_())
         return found
 
     def _read(self, rows: torch.Tensor) -> torch.Tensor:
+        """The rows [k, d] as they are stored; where their levels are uneven, these."""
         size = (len(rows), self.stored.shape[1])
-        floats = self._buffer("floats", size, torch.float32)
-        if not self.resident:
-            stored = self.stored[rows].to(self.device, non_blocking=True)
-        elif self.levels is None:
-            return torch.index_select(self.stored, 0, rows, out=floats)
-        else:
-            stored = self._buffer("bytes", size, torch.uint8)
+        if self.resident:
+            stored = self._buffer("stored", size, self.stored.dtype)
             torch.index_select(self.stored, 0, rows, out=stored)
+        else:
+            stored = self.stored[rows].to(self.device, non_blocking=True)
         if self.levels is None or self.step is not None:
-            return floats.copy_(stored)
+            return stored
+        floats = self._buffer("floats", size, torch.float32)
         torch.index_select(self.levels, 0, stored.view(-1).int(), out=floats.view(-1))
         return floats
 
