@@ -106,7 +106,7 @@ def test_the_loss_of_an_evaluation_is_that_of_the_choice(tmp_path, monkeypatch, 
         return found
 
     monkeypatch.setattr(batch.Batch, "_validation_losses", spy)
-    monkeypatch.setattr(batch, "EVALUATED_AT_ONCE", {"cpu": 8 * 5})
+    monkeypatch.setattr(batch, "portion", lambda *_: 5)
     one = settings(grid={"learning_rate": [0.01]})
     table = training.train_curve(one, data, learners.load("mlp"), CellStore(tmp_path))
     for row in table.itertuples():
@@ -237,7 +237,7 @@ def test_few_weights_are_kept_of_pilots(tmp_path, monkeypatch) -> None:
 
 def test_validation_rows_come_in_portions(monkeypatch, tmp_path, whole: pd.DataFrame) -> None:
     """A validation set that is larger than what is read at once gives the same loss."""
-    monkeypatch.setattr(batch, "EVALUATED_AT_ONCE", {"cpu": 8 * 5})
+    monkeypatch.setattr(batch, "portion", lambda *_: 5)
     pd.testing.assert_frame_equal(trained(tmp_path), whole, rtol=1e-5)
 
 
@@ -248,14 +248,14 @@ class TestStopping:
     def stop_after(blocks: int, monkeypatch: pytest.MonkeyPatch) -> None:
         """Send this process a SIGTERM in the middle of the training."""
         counter = itertools.count(1)
-        step = batch.Batch.training_step
+        go_on = batch.Batch._go_on
 
-        def stepping(self, tick: int, index: int) -> None:
+        def going(self) -> None:
             if next(counter) == blocks:
                 os.kill(os.getpid(), signal.SIGTERM)
-            step(self, tick, index)
+            go_on(self)
 
-        monkeypatch.setattr(batch.Batch, "training_step", stepping)
+        monkeypatch.setattr(batch.Batch, "_go_on", going)
 
     @pytest.mark.parametrize("blocks", [1, 6, 9, 13, 20])
     def test_the_next_run_goes_on(
@@ -329,14 +329,14 @@ class TestMemory:
         self, tmp_path, monkeypatch, capsys, whole: pd.DataFrame
     ) -> None:
         """Nothing of the failed block remains: the table is the same."""
-        differentiate = replicates.differentiate
+        differentiate = replicates.Passes.differentiate
 
-        def limited(layers, x, *rest):
+        def limited(self, x, slope):
             if len(x) > 3:
                 raise torch.OutOfMemoryError("too many")
-            differentiate(layers, x, *rest)
+            differentiate(self, x, slope)
 
-        monkeypatch.setattr(replicates, "differentiate", limited)
+        monkeypatch.setattr(replicates.Passes, "differentiate", limited)
         monkeypatch.setattr(batch.Batch, "_remembered", lambda self: self._stack().copy())
         pd.testing.assert_frame_equal(trained(tmp_path), whole, check_exact=True)
         assert "6 networks at once; going on with 3" in capsys.readouterr().err
@@ -347,7 +347,7 @@ class TestMemory:
         def never(*_):
             raise torch.OutOfMemoryError("too large")
 
-        monkeypatch.setattr(replicates, "differentiate", never)
+        monkeypatch.setattr(replicates, "passes", never)
         monkeypatch.setattr(batch.Batch, "_remembered", lambda self: self._stack().copy())
         with pytest.raises(torch.OutOfMemoryError):
             trained(tmp_path)

@@ -15,11 +15,21 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 def test_small_networks_are_many_large_ones_few() -> None:
     """What fits the cache, within limits."""
-    small, large, huge = (
-        device.capacity(CPU, Shape(784, hidden, 10), 128)
-        for hidden in ((16,), (256, 256), (4096,) * 4)
+    small, medium, large = (
+        device.capacity(CPU, Shape(n_features, hidden, 10), 128)
+        for n_features, hidden in ((64, (16,)), (784, (64, 64)), (784, (512, 512)))
     )
-    assert device.ON_CPU[1] == small > large >= huge == device.ON_CPU[0]
+    assert device.ON_CPU[1] == small > medium > large == device.ON_CPU[0]
+
+
+def test_rows_are_evaluated_in_portions_that_a_core_caches() -> None:
+    """Of the widest layer, the inputs included; at least one row."""
+    wide, deep, huge = (
+        device.portion(CPU, Shape(n_features, hidden, 10))
+        for n_features, hidden in ((1024, (16,)), (16, (64, 512)), (10**6, (16,)))
+    )
+    assert 4 * wide * 1024 == 4 * deep * 512 == 2**19
+    assert huge == 1
 
 
 def test_an_accelerator_is_filled_by_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,29 +89,50 @@ def test_the_backward_pass_is_that_of_autograd(hidden: tuple[int, ...]) -> None:
     layers = [layer.requires_grad_() for layer in shape.layers(networks)]
     CrossEntropy.each(replicates.logits(layers, x), y).sum().backward()
     gradients = [torch.full_like(layer, math.nan) for layer in layers]
-    before = x.clone()
-    replicates.differentiate(layers, x, lambda found: CrossEntropy.slope(found, y), gradients)
+    passes, before = replicates.passes(layers, gradients, len(y[0])), x.clone()
+    passes.differentiate(x, partial(CrossEntropy.slope, labels=y))
     assert torch.equal(x, before)
     for found, layer in zip(gradients, layers, strict=True):
         torch.testing.assert_close(found, layer.grad)
 
 
-@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-def test_work_space_changes_nothing(precision: torch.dtype) -> None:
-    """Whatever an earlier step has left in it; and under automatic precision it is not used."""
+def gradients_of(
+    passes: replicates.Passes | replicates.MixedPasses, gradients: list[torch.Tensor], seed: int
+) -> list[torch.Tensor]:
+    """A pass over a batch of its own."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(4, 20, 5, generator=generator)
+    y = torch.randint(3, (4, 20), generator=generator)
+    passes.differentiate(x, partial(CrossEntropy.slope, labels=y))
+    return [gradient.clone() for gradient in gradients]
+
+
+def test_nothing_is_left_of_the_last_batch() -> None:
+    """Its work space is used again; and the layers are read anew at each pass."""
     shape = Shape(5, (8, 6), 3)
     networks = torch.stack([replicates.initial(shape, seed) for seed in range(4)])
     layers = shape.layers(networks)
-    work = replicates.WorkSpace(layers, 20)
-    mixed = torch.autocast("cpu", precision, enabled=precision != torch.float32)
-    for step in range(2):
-        x, y = torch.randn(4, 20, 5), torch.randint(3, (4, 20))
-        alone, within = ([torch.full_like(one, math.nan) for one in layers] for _ in range(2))
-        slope = partial(CrossEntropy.slope, labels=y)
-        with mixed:
-            replicates.differentiate(layers, x, slope, alone)
-            replicates.differentiate(layers, x, slope, within, work)
-        assert all(map(torch.equal, alone, within)), step
+    gradients = [torch.empty_like(layer) for layer in layers]
+    used = replicates.Passes(layers, gradients, 20)
+    gradients_of(used, gradients, 1)
+    networks.mul_(1.5)
+    again = gradients_of(used, gradients, 2)
+    unused = replicates.Passes(layers, gradients, 20)
+    assert all(map(torch.equal, again, gradients_of(unused, gradients, 2)))
+
+
+def test_the_gradients_of_mixed_precision_are_nearly_those_of_full() -> None:
+    """bfloat16 keeps eight bits; the gradients themselves stay in single precision."""
+    shape = Shape(5, (8, 6), 3)
+    networks = torch.stack([replicates.initial(shape, seed) for seed in range(4)])
+    layers = shape.layers(networks)
+    gradients = [torch.empty_like(layer) for layer in layers]
+    full = gradients_of(replicates.passes(layers, gradients, 20), gradients, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = gradients_of(replicates.passes(layers, gradients, 20), gradients, 1)
+    for one, other in zip(full, mixed, strict=True):
+        assert one.dtype == other.dtype == torch.float32
+        assert 0 < float((one - other).norm() / one.norm()) < 0.05
 
 
 def test_the_derivative_of_the_cross_entropy() -> None:

@@ -202,7 +202,7 @@ class ReplicateAdam(ReplicateAdamW):
 
     def only(self, some: torch.Tensor) -> ReplicateAdam:
         """Of the replicates that are true in bool [R]."""
-        left, moments, taken = len(self._rates), self.moments[:, some], self.taken[some]
+        left, moments, taken = self.left, self.moments[:, some], self.taken[some]
         return ReplicateAdam(
             self.shape, self.networks[some], self.rates[some], left, moments, taken
         )

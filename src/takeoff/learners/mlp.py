@@ -38,14 +38,13 @@ from takeoff.memory import keep_freed_memory
 from takeoff.networks import replicates
 from takeoff.networks.batch import Batch, Queue, Run
 from takeoff.networks.budget import Plan, pilot_of, plan_run
-from takeoff.networks.device import capacity, reserved
+from takeoff.networks.device import capacity, portion, reserved
 from takeoff.networks.replicates import Shape
 from takeoff.networks.rows import Labels, Rows
 from takeoff.networks.schedule import Order, Schedule
 from takeoff.scaling import Target, clipped
 from takeoff.training import Candidate, Ledger, Predictions, Sample
 
-PREDICTION_ROWS = 8192
 PILOT, MAIN = "pilot", "main"
 
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
@@ -315,7 +314,7 @@ def predicted(
     layers = shape.layers(network[None])
     parts = []
     with torch.no_grad():
-        for part in torch.from_numpy(x).split(PREDICTION_ROWS):
+        for part in torch.from_numpy(x).split(portion(network.device, shape)):
             found = replicates.logits(layers, part[None].to(network.device))[0].cpu().double()
             parts.append(functional.softmax(found, dim=0).T if target is None else found[0])
     whole: Predictions = np.ascontiguousarray(torch.cat(parts).numpy())

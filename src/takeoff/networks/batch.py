@@ -6,10 +6,10 @@ take their steps together. One that has finished leaves the batch and the next i
 its place, so that the batch stays full to the end of the curve. Losses are summed over the
 replicates: no gradient of one reaches another.
 
-Lightning calls `training_step` once per block of steps, up to the next evaluation of any network:
-its loop costs about as much as a step of a small network, so it is better called once for many.
-What comes next depends on the evaluations, so the batches that Lightning hands over are only its
-clock.
+Steps are taken in blocks, up to the next evaluation of any network. Lightning's loop costs as much
+as several steps of a small network, so `training_step` takes as many blocks as there is time for
+before a user would miss what Lightning does in between. What comes next depends on the
+evaluations, so the batches that Lightning hands over are only its clock.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from torch import nn
 
 from takeoff.errors import PreemptedError
 from takeoff.networks import replicates
-from takeoff.networks.replicates import ReplicateAdamW, Shape, WorkSpace
+from takeoff.networks.device import portion
+from takeoff.networks.replicates import ReplicateAdamW, Shape
 from takeoff.networks.rows import Labels, Rows
 from takeoff.networks.schedule import Order, Progress, Schedule, Snapshot
 from takeoff.scaling import Scaling, Target
 
-# Numbers in a gathered validation batch: what a CPU core caches, what a GPU has room for.
-EVALUATED_AT_ONCE = {"cpu": 2**18, "other": 2**28}
+ONE_CALL = 0.2  # seconds that Lightning waits for at least, unless all is done before
 
 
 @dataclass(eq=False)
@@ -200,7 +200,20 @@ class Batch(lightning.LightningModule):
         return self.optimizer
 
     def training_step(self, tick: int, index: int) -> None:
-        """One block of steps and what follows from it; stops the trainer after the last run."""
+        """Some blocks of steps; stops the trainer after the last run, or when SIGTERM has come."""
+        until = time.perf_counter() + ONE_CALL
+        while self.runs:
+            self._go_on()
+            if self.trainer.received_sigterm and self.runs:
+                self._stop_here()
+            if time.perf_counter() > until:
+                break
+        self.trainer.should_stop = not self.runs
+
+    # Steps
+
+    def _go_on(self) -> None:
+        """One block of steps and what follows from it."""
         started = time.perf_counter()
         block = self._next_block()
         if not self._take(block):
@@ -213,11 +226,6 @@ class Batch(lightning.LightningModule):
             run.seconds += each
         self.on_block(len(block.rows) * len(self.runs))
         self._reseat(leaving)
-        if self.trainer.received_sigterm and self.runs:
-            self._stop_here()
-        self.trainer.should_stop = not self.runs
-
-    # Steps
 
     def _next_block(self) -> Block:
         steps = min(run.schedule.due() for run in self.runs)
@@ -239,13 +247,14 @@ class Batch(lightning.LightningModule):
         """Take the steps; False if the memory did not hold the batch, which has been halved."""
         before = self._remembered()
         self.optimizer.schedule(block.rates)
-        layers, gradients = self.optimizer.layers, self.optimizer.gradients
         try:
-            work = WorkSpace(layers, self.batch_size)
+            passes = replicates.passes(
+                self.optimizer.layers, self.optimizer.gradients, self.batch_size
+            )
             for step, rows in enumerate(block.rows):
                 x = self.rows.gather(rows, self.offsets, self.factors)
                 slope = partial(self._slope, block, step)
-                replicates.differentiate(layers, x, slope, gradients, work)
+                passes.differentiate(x, slope)
                 self.optimizer.advance()
         except torch.OutOfMemoryError:
             if before is None or len(self.runs) == 1:
@@ -307,7 +316,7 @@ class Batch(lightning.LightningModule):
                 self.offsets[together],
                 self.factors[together],
             )
-            found = replicates.logits([layer[together] for layer in self.optimizer.layers], x)
+            found = replicates.logits(self.shape.layers(self.networks[together]), x)
             runs = [self.runs[replicate] for replicate in together]
             targets = self.labels.targets(rows, at_hand, [run.target for run in runs])
             each = self.labels.loss.each(found, targets)
@@ -319,8 +328,7 @@ class Batch(lightning.LightningModule):
 
     def _groups(self, due: list[int]) -> list[tuple[list[int], torch.Tensor]]:
         """Replicates with equally many validation rows, and those rows [g, v], in portions."""
-        kind = "cpu" if self.rows.device.type == "cpu" else "other"
-        most = max(1, EVALUATED_AT_ONCE[kind] // self.shape.n_features)
+        most = portion(self.rows.device, self.shape)
         by_size: dict[int, list[int]] = {}
         for replicate in due:
             by_size.setdefault(len(self.runs[replicate].validation), []).append(replicate)

@@ -11,7 +11,6 @@ many times faster on a CPU than the batch first, in the product and in the softm
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -89,26 +88,6 @@ def initial(shape: Shape, seed: int) -> torch.Tensor:
     return network[0]
 
 
-class WorkSpace:
-    """Room for what R networks make of a batch, used again at each step.
-
-    New tensors would do, but each of them would have to find its way into the caches.
-
-    Args:
-        layers: [R, out, in] and [R, out, 1] in turn.
-        rows: Of a batch, B.
-
-    Attributes:
-        units: Of each layer, [R, out, B].
-        slopes: Derivatives by the units of all but the last layer, [R, out, B].
-    """
-
-    def __init__(self, layers: Sequence[torch.Tensor], rows: int):
-        sizes = [(*bias.shape[:2], rows) for bias in layers[1::2]]
-        self.units = [layers[0].new_empty(size) for size in sizes]
-        self.slopes = [layers[0].new_empty(size) for size in sizes[:-1]]
-
-
 def logits(layers: Sequence[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
     """Forward pass of R networks.
 
@@ -119,56 +98,94 @@ def logits(layers: Sequence[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
     Returns:
         [R, C, B].
     """
-    return deque(_units(layers, x), maxlen=1).pop()
+    units = torch.baddbmm(layers[1], layers[0], x.mT)
+    for weight, bias in zip(layers[2::2], layers[3::2], strict=True):
+        units = torch.baddbmm(bias, weight, units.relu_())
+    return units
 
 
-@torch.no_grad()
-def differentiate(
-    layers: Sequence[torch.Tensor],
-    x: torch.Tensor,
-    slope: Callable[[torch.Tensor], torch.Tensor],
-    gradients: Sequence[torch.Tensor],
-    work: WorkSpace | None = None,
-) -> None:
-    """Forward and backward pass of R networks.
+class Passes:
+    """Forward and backward passes of R networks, over one batch of B rows after the other.
 
-    By hand: so few operations need no graph of them, and each can overwrite what is used up.
+    By hand: so few operations need no graph of them. All that a pass makes has its place, and the
+    views of it are there: a new tensor would have to find its way into the caches at each step,
+    and a new view costs as much as a small operation.
 
     Args:
-        layers: [R, out, in] and [R, out, 1] in turn.
-        x: [R, B, d].
-        slope: Derivatives of a loss by the logits, [R, C, B], from the logits, which it may change.
+        layers: [R, out, in] and [R, out, 1] in turn; what is in them may change between passes.
         gradients: Where the derivatives by each layer are written, of the layers' sizes.
-        work: Room for all else. Automatic precision makes its own, as it passes over operations
-            that are told where to write.
+        rows: B.
     """
-    mixed = torch.is_autocast_enabled(x.device.type)
-    room = None if mixed else work
-    units = [x.mT, *_units(layers, x, room)]
-    above = slope(units.pop())
-    for layer in reversed(range(0, len(layers), 2)):
-        below = units.pop()
-        if mixed:
-            gradients[layer].copy_(torch.bmm(above, below.mT))
-        else:
-            torch.bmm(above, below.mT, out=gradients[layer])
-        torch.sum(above, dim=2, keepdim=True, out=gradients[layer + 1])
-        if layer:
-            there = None if room is None else room.slopes[layer // 2 - 1]
-            above = torch.bmm(layers[layer].mT, above, out=there)
+
+    def __init__(
+        self, layers: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor], rows: int
+    ):
+        values = [layer.detach() for layer in layers]
+        weights, biases = values[::2], values[1::2]
+        units = [bias.new_empty(*bias.shape[:2], rows) for bias in biases]
+        slopes = [torch.empty_like(hidden) for hidden in units[:-1]]
+        self._forward = list(zip(biases, weights, units, strict=True))
+        self._first, *others = zip(gradients[::2], gradients[1::2], strict=True)
+        turned = [weight.mT for weight in weights[1:]]
+        below = [(hidden, hidden.mT) for hidden in units[:-1]]
+        self._backward = list(zip(others, turned, below, slopes, strict=True))[::-1]
+
+    def differentiate(self, x: torch.Tensor, slope: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        """Write the gradients of one batch.
+
+        Args:
+            x: [R, B, d].
+            slope: Derivatives of a loss by the logits, [R, C, B], from the logits.
+        """
+        (bias, weight, there), *others = self._forward
+        units = torch.baddbmm(bias, weight, x.mT, out=there)
+        for bias, weight, there in others:
+            units = torch.baddbmm(bias, weight, units.relu_(), out=there)
+        above = slope(units)
+        for gradients, turned, (hidden, hidden_turned), there in self._backward:
+            _write(gradients, above, hidden_turned)
+            above = torch.bmm(turned, above, out=there)
             # The derivative of the ReLU: what came out as zero lets nothing pass.
-            torch.ops.aten.threshold_backward.grad_input(above, below, 0, grad_input=above)
+            torch.ops.aten.threshold_backward.grad_input(above, hidden, 0, grad_input=above)
+        _write(self._first, above, x)
 
 
-def _units(
-    layers: Sequence[torch.Tensor], x: torch.Tensor, work: WorkSpace | None = None
-) -> Iterator[torch.Tensor]:
-    """What each layer makes of the inputs, [R, units, B]; the last are the logits."""
-    units, last = x.mT, len(layers) - 2
-    for layer in range(0, len(layers), 2):
-        there = None if work is None else work.units[layer // 2]
-        units = torch.baddbmm(layers[layer + 1], layers[layer], units, out=there)
-        yield units.relu_() if layer < last else units
+def _write(
+    gradients: tuple[torch.Tensor, torch.Tensor], above: torch.Tensor, below: torch.Tensor
+) -> None:
+    """By a weight and a bias, from the slopes [R, out, B] above and what comes in, [R, B, in]."""
+    torch.bmm(above, below, out=gradients[0])
+    torch.sum(above, dim=2, keepdim=True, out=gradients[1])
+
+
+class MixedPasses:
+    """The same under automatic precision, which passes over operations told where to write.
+
+    Args:
+        layers, gradients: As of `Passes`.
+    """
+
+    def __init__(self, layers: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor]):
+        self._layers = [layer.detach().requires_grad_() for layer in layers]
+        self._gradients = gradients
+
+    def differentiate(self, x: torch.Tensor, slope: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        """As `Passes.differentiate`."""
+        with torch.enable_grad():
+            found = logits(self._layers, x)
+        above = slope(found.detach()).to(found.dtype)
+        each = torch.autograd.grad(found, self._layers, above)
+        for gradient, own in zip(self._gradients, each, strict=True):
+            gradient.copy_(own)
+
+
+def passes(
+    layers: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor], rows: int
+) -> Passes | MixedPasses:
+    """What suits the precision that is set now; see `Passes`."""
+    if torch.is_autocast_enabled(layers[0].device.type):
+        return MixedPasses(layers, gradients)
+    return Passes(layers, gradients, rows)
 
 
 class ReplicateAdamW(torch.optim.Optimizer):
@@ -187,7 +204,10 @@ class ReplicateAdamW(torch.optim.Optimizer):
         layers: The parameters: leaves that share the memory of `networks`, as `Shape.layers`.
         gradients: Where the next step takes its gradients from: of the sum of the networks' losses,
             for each of `layers`.
+        left: Steps whose rates are set and that are still to be taken.
     """
+
+    left = 0
 
     def __init__(
         self,
@@ -204,30 +224,38 @@ class ReplicateAdamW(torch.optim.Optimizer):
         self.moments = torch.zeros(2, *networks.shape) if moments is None else moments
         self.moments = self.moments.to(networks.device)
         self.taken = torch.zeros(count, dtype=torch.float64) if taken is None else taken
-        self._gradient = torch.zeros_like(networks)
-        self.gradients = shape.layers(self._gradient)
         self._rates: list[list[float]] = []
+        self._steps: list[torch.Tensor] = []
         self._factors: list[torch.Tensor] = []
-        self._steps: list[list[torch.Tensor]] = []
         self._one_by_one = networks.device.type in FUSED_ON
         if self._one_by_one:
-            parts = (networks, self._gradient, *self.moments)
-            rows = zip(*(part.unbind() for part in parts), strict=True)
-            self._own = [[[part] for part in own] for own in rows]  # as the kernel takes them
+            # Each in one piece: products that are written in strides take longer.
+            self.gradients = [layer.new_zeros(layer.shape) for layer in self.layers]
+            values = [shape.layers(part) for part in (networks, *self.moments)]
+            values.insert(1, self.gradients)
+            # As the kernel takes them: of each network, its layers of each kind.
+            self._own = [
+                [[layer[replicate] for layer in layers] for layers in values]
+                for replicate in range(count)
+            ]
             self._decays = self.decay.tolist()
         else:
-            self._spread = torch.empty_like(networks)
+            self._gradient, self._spread = torch.zeros_like(networks), torch.empty_like(networks)
+            self.gradients = shape.layers(self._gradient)
 
     def schedule(self, rates: torch.Tensor) -> None:
         """Set the learning rates of the next K steps, [K, R]."""
         steps = self.taken + torch.arange(1, len(rates) + 1, dtype=torch.float64)[:, None]
+        self.left = len(rates)
+        if self._one_by_one:
+            self._rates = rates.tolist()[::-1]
+            self._steps = list(steps.float())[::-1]
+            return
         kept = 1.0 - rates * self.decay
         size = rates / (1.0 - BETAS[0] ** steps)
         root = 1.0 / torch.sqrt(1.0 - BETAS[1] ** steps)
         factors = torch.stack([kept, size, root], dim=1)[..., None].float()
         self._factors = list(factors.to(self.networks.device))[::-1]
-        self._rates = rates.tolist()[::-1]
-        self._steps = [list(step.unbind()) for step in steps.float()][::-1]
 
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """As `advance`, with the gradients that the layers hold; they are used up."""
@@ -235,19 +263,22 @@ class ReplicateAdamW(torch.optim.Optimizer):
             assert layer.grad is not None
             gradient.copy_(layer.grad)
             layer.grad = None
-        self.advance()
+        with torch.no_grad():
+            self.advance()
 
-    @torch.no_grad()
     def advance(self) -> None:
-        """One step of every network at its scheduled rate, with `gradients`."""
-        rates, factors, steps = self._rates.pop(), self._factors.pop(), self._steps.pop()
-        if self._one_by_one:
-            self._step_one_by_one(rates, steps)
-        else:
-            self._step_together(factors)
-        self.taken += 1
+        """One step of every network at its scheduled rate, with `gradients`.
 
-    def _step_one_by_one(self, rates: list[float], steps: list[torch.Tensor]) -> None:
+        To be called without autograd (`torch.no_grad`).
+        """
+        if self._one_by_one:
+            self._step_one_by_one(self._rates.pop(), self._steps.pop())
+        else:
+            self._step_together(self._factors.pop())
+        self.taken += 1
+        self.left -= 1
+
+    def _step_one_by_one(self, rates: list[float], steps: torch.Tensor) -> None:
         """PyTorch's fused kernel for each network in turn: one pass instead of ten."""
         for own, rate, decay, step in zip(self._own, rates, self._decays, steps, strict=True):
             _fused_adamw(*own, rate=rate, decay=decay, step=step)
@@ -283,7 +314,7 @@ def _fused_adamw(
         first,
         second,
         [],
-        [step],
+        [step] * len(network),
         amsgrad=False,
         lr=rate,
         beta1=BETAS[0],

@@ -28,6 +28,21 @@ class Map(NamedTuple):
     factor: torch.Tensor
 
 
+class Room(NamedTuple):
+    """Where rows of one shape are put; all but `shape` share two or three pieces of memory.
+
+    Attributes:
+        shape: [R, B] of the row numbers.
+        stored, read: Rows as they are stored, [R B, d] and [R, B, d].
+        found: Scaled, [R, B, d]; where rows are stored as floats, this is `read`.
+    """
+
+    shape: torch.Size
+    stored: torch.Tensor
+    read: torch.Tensor
+    found: torch.Tensor
+
+
 class Rows:
     """Stored examples [N, d]: numbers, or one byte a feature and the numbers that bytes stand for.
 
@@ -64,6 +79,7 @@ class Rows:
             # z / sqrt(1 + bend z^2) is the clipped z, and z itself where this is 0
             self.bend = torch.from_numpy(clipped.astype(np.float32) / CLIP**2).to(device)
         self._buffers: dict[str, torch.Tensor] = {}
+        self._room: Room | None = None
 
     def map(self, scaling: Scaling) -> Map:
         """What gives the scaled features, before they are clipped."""
@@ -87,39 +103,46 @@ class Rows:
         Returns:
             float32 [R, B, d] on the device.
         """
-        stored = self._read(rows.reshape(-1)).view(*rows.shape, -1)
-        size = (rows.numel(), stored.shape[-1])
-        found = self._buffer("floats", size, torch.float32).view_as(stored)
-        torch.sub(stored, offsets, out=found).mul_(factors)
+        room = self._room_for(rows.shape)
+        found = torch.sub(self._read(rows, room), offsets, out=room.found).mul_(factors)
         if self.levels is None:
             found.nan_to_num_(0.0)
         if self.bend is not None:
             found.clamp_(-FARTHEST, FARTHEST)
-            work = self._buffer("work", size, torch.float32).view_as(found)
+            work = self._buffer("work", found.shape, torch.float32)
             torch.mul(found, found, out=work)
             found.div_(work.mul_(self.bend).add_(1.0).sqrt_())
         return found
 
-    def _read(self, rows: torch.Tensor) -> torch.Tensor:
-        """The rows [k, d] as they are stored; where their levels are uneven, these."""
-        size = (len(rows), self.stored.shape[1])
+    def _read(self, rows: torch.Tensor, room: Room) -> torch.Tensor:
+        """The rows [R, B, d] as they are stored; where their levels are uneven, these."""
         if self.resident:
-            stored = self._buffer("stored", size, self.stored.dtype)
-            torch.index_select(self.stored, 0, rows, out=stored)
+            torch.index_select(self.stored, 0, rows.reshape(-1), out=room.stored)
+            read = room.read
         else:
-            stored = self.stored[rows].to(self.device, non_blocking=True)
+            read = self.stored[rows].to(self.device, non_blocking=True)
         if self.levels is None or self.step is not None:
-            return stored
-        floats = self._buffer("floats", size, torch.float32)
-        torch.index_select(self.levels, 0, stored.view(-1).int(), out=floats.view(-1))
-        return floats
+            return read
+        levels = room.found.view(-1)
+        torch.index_select(self.levels, 0, read.view(-1).int(), out=levels)
+        return room.found
 
-    def _buffer(self, name: str, size: tuple[int, int], dtype: torch.dtype) -> torch.Tensor:
-        wanted = size[0] * size[1]
+    def _room_for(self, shape: torch.Size) -> Room:
+        """That of the last call, if it was for the same shape; its memory otherwise, or more."""
+        if self._room is None or self._room.shape != shape:
+            size = torch.Size([*shape, self.stored.shape[1]])
+            found = read = self._buffer("floats", size, torch.float32)
+            if self.stored.dtype != torch.float32:
+                read = self._buffer("stored", size, self.stored.dtype)
+            self._room = Room(shape, read.flatten(0, 1), read, found)
+        return self._room
+
+    def _buffer(self, name: str, size: torch.Size, dtype: torch.dtype) -> torch.Tensor:
         buffer = self._buffers.get(name)
-        if buffer is None or len(buffer) < wanted:
-            buffer = self._buffers[name] = torch.empty(wanted, dtype=dtype, device=self.device)
-        return buffer[:wanted].view(size)
+        if buffer is None or len(buffer) < size.numel():
+            buffer = torch.empty(size.numel(), dtype=dtype, device=self.device)
+            self._buffers[name] = buffer
+        return buffer[: size.numel()].view(size)
 
 
 class Labels:
@@ -158,7 +181,7 @@ class Labels:
             scales: Of each of the R networks, the scale of its numbers.
         """
         if not self.are_numbers:
-            return self.labels[at_hand]
+            return self.labels.index_select(0, at_hand.view(-1)).view(at_hand.shape)
         known = [scale for scale in scales if scale is not None]
         centers = torch.tensor([scale.center for scale in known], dtype=torch.float64)
         sizes = torch.tensor([scale.scale for scale in known], dtype=torch.float64)

@@ -37,8 +37,9 @@ class Order:
         """The next n row numbers, [n]; they stay the next ones until they are dropped."""
         parts, found = [self._waiting], len(self._waiting)
         while found < n:
-            parts.append(self.rows[torch.randperm(len(self.rows), generator=self._generator)])
-            found += len(self.rows)
+            epoch = torch.randperm(len(self.rows), generator=self._generator)
+            parts.append(self.rows.index_select(0, epoch))
+            found += len(epoch)
         if len(parts) > 1:
             self._waiting = torch.cat(parts)
         return self._waiting[:n]

@@ -11,7 +11,7 @@ LIBRARIES = {NETWORK: 480 * MIB, "other": 170 * MIB}
 STATISTICS = 260 * MIB
 FLOAT, DOUBLE = 4, 8
 ROWS_AT_ONCE = 2**14  # that are scaled at a time to be predicted
-CACHE = 24 * MIB  # of networks side by side on a CPU
+CACHE = 5 * MIB  # of networks side by side on a CPU
 SNAPSHOTS = 6  # numbers for each parameter that a pilot keeps
 
 
