@@ -37,7 +37,7 @@ from takeoff.metrics import (
     scores,
     standard_error,
 )
-from takeoff.scaling import ROWS_AT_ONCE, Rows, Scaling, Target
+from takeoff.scaling import Rows, Scaling, Target
 from takeoff.store import CellStore
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from takeoff.progress import Progress
 
+PREDICTED_AT_ONCE = 2**11  # rows, as numbers
 Predictions = Doubles  # class probabilities [k, C], or in regression numbers [k]
 
 
@@ -178,8 +179,8 @@ class Sample:
 
     def predicted(self, predict: Callable[[Floats], Predictions], stored: Stored) -> Predictions:
         """What is predicted for stored examples [k, d], which are scaled a portion at a time."""
-        starts = range(0, len(stored), ROWS_AT_ONCE)
-        parts = [predict(self.scaled(stored[start : start + ROWS_AT_ONCE])) for start in starts]
+        starts = range(0, len(stored), PREDICTED_AT_ONCE)
+        parts = [predict(self.scaled(stored[start : start + PREDICTED_AT_ONCE])) for start in starts]
         return np.concatenate(parts)
 
     @property

@@ -229,7 +229,9 @@ class Dataset:
 
     def features(self, x: Stored) -> Floats:
         """Stored examples, [n, d], as the numbers that a learner sees, [n, d]; NaN is missing."""
-        return np.array(x, dtype=np.float32) if self.levels is None else self.levels[x]
+        if self.levels is None:
+            return np.array(x, dtype=np.float32)
+        return np.take(self.levels, x)  # twice as fast as an index, which may be anything
 
     @cached_property
     def truth(self) -> Truth:

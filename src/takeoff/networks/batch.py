@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -309,37 +309,42 @@ class Batch(lightning.LightningModule):
     @torch.no_grad()
     def _validation_losses(self, due: list[int]) -> list[float]:
         losses = dict.fromkeys(due, 0.0)
-        for together, rows in self._groups(due):
-            at_hand = rows.to(self.rows.device)
-            x = self.rows.gather(
-                at_hand if self.rows.resident else rows,
-                self.offsets[together],
-                self.factors[together],
-            )
-            found = replicates.logits(self.shape.layers(self.networks[together]), x)
-            runs = [self.runs[replicate] for replicate in together]
-            targets = self.labels.targets(rows, at_hand, [run.target for run in runs])
-            each = self.labels.loss.each(found, targets)
-            counts = self.labels.counts(rows, [self.labels.mean(run.validation) for run in runs])
-            each = each if counts is None else each.mul_(counts)
-            for replicate, total in zip(together, each.double().sum(dim=1).tolist(), strict=True):
-                losses[replicate] += total / len(self.runs[replicate].validation)
+        most = portion(self.rows.device, self.shape)
+        for together in self._groups(due, most):
+            # a view of all of them, or a copy of some
+            some = slice(None) if len(together) == len(self.runs) else together
+            layers = self.shape.layers(self.networks[some])
+            scaling = self.offsets[some], self.factors[some]
+            rows = torch.stack([self.runs[replicate].validation for replicate in together])
+            for part in rows.split(most, dim=1):
+                sums = self._summed_losses(together, layers, part, *scaling)
+                for replicate, found in zip(together, sums, strict=True):
+                    losses[replicate] += found / rows.shape[1]
         return [losses[replicate] for replicate in due]
 
-    def _groups(self, due: list[int]) -> list[tuple[list[int], torch.Tensor]]:
-        """Replicates with equally many validation rows, and those rows [g, v], in portions."""
-        most = portion(self.rows.device, self.shape)
+    def _groups(self, due: list[int], most: int) -> Iterator[list[int]]:
+        """Replicates with equally many validation rows, up to so many rows together, or one."""
         by_size: dict[int, list[int]] = {}
         for replicate in due:
             by_size.setdefault(len(self.runs[replicate].validation), []).append(replicate)
-        groups = []
         for size, members in by_size.items():
             together = max(1, most // size)
             for start in range(0, len(members), together):
-                group = members[start : start + together]
-                rows = torch.stack([self.runs[replicate].validation for replicate in group])
-                groups += [(group, part) for part in rows.split(most, dim=1)]
-        return groups
+                yield members[start : start + together]
+
+    def _summed_losses(
+        self, together: list[int], layers: Sequence[torch.Tensor], rows: torch.Tensor, *scaling: Any
+    ) -> list[float]:
+        """Of each of g replicates over its rows, [g, v]."""
+        at_hand = rows.to(self.rows.device)
+        x = self.rows.gather(at_hand if self.rows.resident else rows, *scaling)
+        runs = [self.runs[replicate] for replicate in together]
+        targets = self.labels.targets(rows, at_hand, [run.target for run in runs])
+        each = self.labels.loss.each(replicates.logits(layers, x), targets)
+        counts = self.labels.counts(rows, [self.labels.mean(run.validation) for run in runs])
+        each = each if counts is None else each.mul_(counts)
+        found: list[float] = each.double().sum(dim=1).tolist()
+        return found
 
     # Who is in the batch
 

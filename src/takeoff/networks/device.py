@@ -25,7 +25,8 @@ ACTIVATIONS = 3  # copies of a batch's units that a step holds: values, gradient
 MEMORY_SHARE = 0.5  # of the accelerator's free memory that a batch may fill
 FLOAT = 4  # bytes
 # Numbers of a layer that are evaluated at once: what a CPU core caches, what a GPU has room for.
-EVALUATED_AT_ONCE = {"cpu": 2**17, "other": 2**28}
+ROW_BLOCK = 64
+EVALUATED_AT_ONCE = {"cpu": 2**18, "other": 2**28}
 
 
 def capacity(device: torch.device, shape: Shape, batch: int) -> int:
@@ -43,7 +44,9 @@ def capacity(device: torch.device, shape: Shape, batch: int) -> int:
 def portion(device: torch.device, shape: Shape) -> int:
     """How many rows, of all networks together, to evaluate at once."""
     most = EVALUATED_AT_ONCE["cpu" if device.type == "cpu" else "other"]
-    return max(1, most // max(shape.n_features, *shape.hidden))
+    rows = most // max(shape.n_features, *shape.hidden)
+    # What is left over of whole blocks costs as much as a block in a product.
+    return rows // ROW_BLOCK * ROW_BLOCK or max(1, rows)
 
 
 def free_memory(device: torch.device) -> int:

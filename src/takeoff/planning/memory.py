@@ -10,7 +10,7 @@ MIB = 2.0**20
 LIBRARIES = {NETWORK: 480 * MIB, "other": 170 * MIB}
 STATISTICS = 260 * MIB
 FLOAT, DOUBLE = 4, 8
-ROWS_AT_ONCE = 2**14  # that are scaled at a time to be predicted
+PREDICTED_AT_ONCE = 2**11  # rows
 CACHE = 5 * MIB  # of networks side by side on a CPU
 SNAPSHOTS = 6  # numbers for each parameter that a pilot keeps
 
@@ -28,7 +28,7 @@ def preparing(width: Width) -> float:
 def training(task: Task, width: Width) -> float:
     """To train the largest cell of a curve."""
     rows = task.n_train + task.n_validation
-    examples = FLOAT * task.n_features * (rows + min(task.n_test, ROWS_AT_ONCE))
+    examples = FLOAT * task.n_features * (rows + min(task.n_test, PREDICTED_AT_ONCE))
     library = LIBRARIES.get(task.kind, LIBRARIES["other"])
     return library + stored(width) + examples + _own(task)
 
