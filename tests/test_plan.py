@@ -18,7 +18,7 @@ from takeoff.cli import main
 from takeoff.demand import read_study
 from takeoff.errors import TakeoffError
 from takeoff.planning import calibration, jobs, plan, reference
-from takeoff.planning.jobs import Job, Known, Machine, wall_seconds
+from takeoff.planning.jobs import Job, Known, Machine, urgency, wall_seconds
 from takeoff.study import Study, load_study
 
 NOTHING = Known()
@@ -49,8 +49,7 @@ def job_lists(draw: st.DrawFn) -> list[Job]:
         earlier = [job.id for job in found]
         after = draw(st.lists(st.sampled_from(earlier), unique=True)) if earlier else []
         length = draw(st.floats(0.1, 50))
-        priority = draw(st.integers(0, 2))
-        found.append(Job(f"job{i}", seconds=length, after=tuple(after), priority=priority))
+        found.append(Job(f"job{i}", seconds=length, after=tuple(after)))
     return found
 
 
@@ -80,13 +79,20 @@ def test_one_core_takes_all_and_more_cores_no_longer(lengths: list[float], cores
     assert wall_seconds(some, len(some)) == pytest.approx(max(lengths))
 
 
-def test_priorities_come_before_lengths() -> None:
-    """As in the workflow: what has a higher priority starts first, though it is shorter."""
-    urgent = Job("urgent", seconds=1.0, priority=1)
-    after = Job("after", seconds=10.0, after=("urgent",))
+def test_what_others_wait_for_starts_first() -> None:
+    """Though it is shorter."""
+    first, after = Job("first", seconds=1.0), Job("after", seconds=10.0, after=("first",))
     long = [Job("one", seconds=5.0), Job("two", seconds=5.0)]
-    assert wall_seconds([*long, urgent, after], 2) == 11.0
-    assert wall_seconds([*long, replace(urgent, priority=0), after], 2) == 16.0
+    assert urgency([*long, first, after]) == {"one": 5.0, "two": 5.0, "first": 11.0, "after": 10.0}
+    assert wall_seconds([*long, first, after], 2) == 11.0
+
+
+@given(job_lists())
+def test_the_most_urgent_job_begins_the_longest_chain(some: list[Job]) -> None:
+    """And no job is less urgent than one that waits for it."""
+    found = urgency(some)
+    assert max(found.values()) == pytest.approx(longest_path(some))
+    assert all(found[name] > found[job.id] for job in some for name in job.after)
 
 
 # A study
@@ -214,6 +220,22 @@ def test_data_of_ones_own_are_looked_at(tmp_path: Path) -> None:
     some = study(use=CONFIG["use"] | {"datasets": ["mine"]}, datasets={"mine": own})
     found = planned(some, folder=tmp_path)
     assert seconds(found, "train") > 0
+
+
+def test_to_order_the_jobs_no_data_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The workflow asks at each start, and the table may be a large one."""
+    (tmp_path / "mine.csv").write_text("x,y,label\n")
+    own = {"path": str(tmp_path / "mine.csv"), "label": "label", "m": [40], "repeats": 2,
+           "pool": 60, "test": 20}  # fmt: skip
+    some = study(
+        datasets=CONFIG["datasets"] | {"mine": own}, use=CONFIG["use"] | {"datasets": ["mine"]}
+    )
+    monkeypatch.setattr(plan.datasets, "prepare", pytest.fail)
+    found = plan.urgencies(some, tmp_path)
+    first, last = found["prepare_dataset mine"], found["render_report"]
+    assert first > max(found[f"train mine {learner}"] for learner in some.use.learners) > last
 
 
 # The command

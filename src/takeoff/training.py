@@ -180,7 +180,9 @@ class Sample:
     def predicted(self, predict: Callable[[Floats], Predictions], stored: Stored) -> Predictions:
         """What is predicted for stored examples [k, d], which are scaled a portion at a time."""
         starts = range(0, len(stored), PREDICTED_AT_ONCE)
-        parts = [predict(self.scaled(stored[start : start + PREDICTED_AT_ONCE])) for start in starts]
+        parts = [
+            predict(self.scaled(stored[start : start + PREDICTED_AT_ONCE])) for start in starts
+        ]
         return np.concatenate(parts)
 
     @property

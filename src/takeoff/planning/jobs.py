@@ -58,7 +58,6 @@ class Job:
         spread: Standard deviation of their log, beside what all jobs share.
         memory: Bytes at its peak.
         after: Names of the jobs (`id`) that must have ended.
-        priority: As in the workflow: higher starts first.
         gpu: Whether it computes on a GPU.
         cells, stored: Cells in all, and those in the store.
     """
@@ -70,7 +69,6 @@ class Job:
     spread: float = 0.2
     memory: float = 0.0
     after: tuple[str, ...] = ()
-    priority: int = 0
     gpu: bool = False
     cells: int = 0
     stored: int = 0
@@ -184,7 +182,6 @@ def _train(asked: Asked, dataset: str, learner: str) -> Job:
         spread=asked.model.uncertainty(fit["kind"]),
         memory=memory.training(largest[-1], width),
         after=(f"prepare_dataset {dataset}",),
-        priority=int(is_network),
         gpu=is_network and asked.machine.device != "cpu",
         cells=len(wanted),
         stored=len(wanted) - len(missing),
@@ -203,7 +200,6 @@ def _measure(asked: Asked, name: str) -> Job:
         spread=reference.SPREAD_OF_MEASURES,
         memory=memory.LIBRARIES[NETWORK] + (memory.stored(width) if width else 0.0),
         after=(f"prepare_dataset {dataset}",) if dataset else (),
-        priority=2,
     )
 
 
@@ -270,19 +266,42 @@ def _after_training(asked: Asked, trained: tuple[str, ...]) -> Iterator[Job]:
 # On some cores
 
 
-def wall_seconds(some: Sequence[Job], cores: int) -> float:
-    """Seconds until all jobs have ended, on so many cores: list scheduling, the longest job first.
+def urgency(some: Sequence[Job]) -> dict[str, float]:
+    """By `Job.id`, the seconds that must pass from its start until all is done.
 
-    A job starts as soon as a core is free and those before it have ended; of several, the one with
-    the highest priority starts, and of equal ones the longest (Graham, 1969).
+    Its own, and those of the longest chain of jobs that wait for it. To start the job first for
+    which they are most is a good rule (HLFET; Adam, Chandy and Dickson, 1974).
+
+    Args:
+        some: Jobs, each behind those that it waits for.
     """
+    behind: dict[str, float] = {}
+    found = {}
+    for job in reversed(some):
+        found[job.id] = job.seconds + behind.get(job.id, 0.0)
+        for name in job.after:
+            behind[name] = max(behind.get(name, 0.0), found[job.id])
+    return found
+
+
+def wall_seconds(some: Sequence[Job], cores: int) -> float:
+    """Seconds until all jobs have ended, on so many cores: list scheduling (Graham, 1969).
+
+    A job starts as soon as a core is free and those before it have ended; of several, the most
+    urgent one starts, as in the workflow.
+
+    Args:
+        some: Jobs, each behind those that it waits for.
+        cores: On which they run.
+    """
+    urgent = urgency(some)
     waiting = {job.id: job for job in some}
     blocked = {job.id: {name for name in job.after if name in waiting} for job in some}
     running: list[tuple[float, str]] = []
     now = 0.0
     while waiting or running:
         ready = [job for name, job in waiting.items() if not blocked[name]]
-        ready.sort(key=lambda job: (-job.priority, -job.seconds, job.id))
+        ready.sort(key=lambda job: (-urgent[job.id], job.id))
         for job in ready[: cores - len(running)]:
             heapq.heappush(running, (now + job.seconds, job.id))
             del waiting[job.id]

@@ -17,7 +17,16 @@ from takeoff.places import download_folder
 from takeoff.planning import cells, reference
 from takeoff.planning.cells import Width
 from takeoff.planning.costs import Task
-from takeoff.planning.jobs import Asked, Job, Known, Machine, curves_of, jobs, wall_seconds
+from takeoff.planning.jobs import (
+    Asked,
+    Job,
+    Known,
+    Machine,
+    curves_of,
+    jobs,
+    urgency,
+    wall_seconds,
+)
 from takeoff.progress import duration
 from takeoff.store import CellStore
 from takeoff.study import Study
@@ -77,6 +86,16 @@ def plan(study: Study, known: Known, machine: Machine, cores: int, results: Path
     return Plan(study, machine, found, cores, cpu, wall, sum(hungry), gpu)
 
 
+def urgencies(study: Study, results: Path = RESULTS) -> dict[str, float]:
+    """How urgent each job of the workflow is, by `Job.id`, when nothing is there yet.
+
+    Rough is enough to start the long jobs first: nothing is timed, and of data of one's own that
+    are not prepared yet a width is guessed.
+    """
+    some = jobs(Asked(study, widths(study, results, look=False), reference.MODEL, Machine()))
+    return urgency(some)
+
+
 def tasks(study: Study, results: Path) -> Iterator[Task]:
     """A cell of every kind of learner and shape of network in the study, to time."""
     seen = widths(study, results)
@@ -87,21 +106,26 @@ def tasks(study: Study, results: Path) -> Iterator[Task]:
         yield cells.task(settings["m"][0], *how)
 
 
-def widths(study: Study, results: Path = RESULTS) -> dict[tuple[str, str], Width]:
+def widths(
+    study: Study, results: Path = RESULTS, *, look: bool = True
+) -> dict[tuple[str, str], Width]:
     """How wide the data sets are, by name and kind of features.
 
-    What is prepared tells; of others, what is known of them, or a small part that is made to see.
+    What is prepared tells; of others, what is known of them, or a small part that is made to see
+    (unless one is not to `look`: then it is guessed).
     """
     found = {}
     for name in () if study.given else study.use.datasets:
         for features in ("raw", "hand_made"):
-            found[name, features] = _width(study, name, features, results / study.study)
+            found[name, features] = _width(study, name, features, results / study.study, look)
     return found
 
 
-def _width(study: Study, name: str, features: str, folder: Path) -> Width:
+def _width(study: Study, name: str, features: str, folder: Path, look: bool) -> Width:
     wanted = study.datasets[name]
     known = reference.WIDTHS.get(name) if wanted.path is None else None
+    if known is None and not (look or (folder / "data" / f"{name}.json").exists()):
+        known = reference.GUESSED_WIDTH
     if known is None:
         sheet = _sheet(study, name, folder)
         width = Width.of(sheet, features)

@@ -107,6 +107,7 @@ SPREAD_OF_MEASURES = 0.3
 UNKNOWN_MACHINE = math.log(1.6)
 CALIBRATED_MACHINE = math.log(1.1)
 
+GUESSED_WIDTH = (64, 0, 2, 4)  # as below, of a data set that nothing is known of
 WIDTHS = {  # of the data sets that are modules: features, hand-made features, classes, bytes
     "spam": (512, 37, 2, 1),
     "ad_click": (177, 27, 2, 4),
