@@ -15,7 +15,18 @@ from test_images import folder
 from takeoff.cli import main
 from takeoff.demand import laid_over
 from takeoff.errors import TakeoffError
-from takeoff.proposal import Asked, Seen, grid, look, name_for, plan, propose
+from takeoff.proposal import (
+    FITS,
+    TRAINING,
+    TRIED,
+    Asked,
+    Seen,
+    grid,
+    look,
+    name_for,
+    plan,
+    propose,
+)
 from takeoff.study import Study, load_study
 
 BASE = yaml.safe_load((Path(__file__).parents[1] / "config/config.yaml").read_text())
@@ -151,6 +162,16 @@ def test_costly_learners_are_stopped_earlier() -> None:
     costly = plan(wide, clustered=False)
     assert costly.caps["gradient_boosting"] < costly.caps["svm_rbf"] < 32_000
     assert set(costly.caps.values()) <= set(costly.m)
+
+
+def test_what_is_estimated_is_what_the_config_defines() -> None:
+    """The learners that the proposal is laid over."""
+    for name, fit in FITS.items():
+        defined = BASE["learners"][name]
+        assert defined["kind"] == fit["kind"] and defined.get("hidden") == fit.get("hidden")
+        assert [len(values) for values in defined["grid"].values()] == [TRIED]
+    assert BASE["learners"]["gradient_boosting"]["max_trees"] == FITS["ridge"]["max_trees"]
+    assert BASE["training"] == TRAINING
 
 
 @pytest.mark.parametrize(

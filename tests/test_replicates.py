@@ -135,6 +135,22 @@ def test_the_gradients_of_mixed_precision_are_nearly_those_of_full() -> None:
         assert 0 < float((one - other).norm() / one.norm()) < 0.05
 
 
+def test_mixed_precision_keeps_no_copies_of_old_weights() -> None:
+    """While it is on, PyTorch may keep what it made of a parameter, and misses later changes."""
+    shape = Shape(5, (8, 6), 3)
+    networks = torch.stack([replicates.initial(shape, seed) for seed in range(4)])
+    layers = shape.layers(networks)
+    gradients = [torch.empty_like(layer) for layer in layers]
+    with torch.autocast("cpu", torch.bfloat16):
+        used = replicates.passes(layers, gradients, 20)
+        gradients_of(used, gradients, 1)
+        networks.mul_(1.5)
+        later = gradients_of(used, gradients, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        anew = gradients_of(replicates.passes(layers, gradients, 20), gradients, 1)
+    assert all(map(torch.equal, later, anew))
+
+
 def test_the_derivative_of_the_cross_entropy() -> None:
     """By every logit, also where a probability is as good as zero."""
     logits = 30 * torch.randn(2, 4, 50)

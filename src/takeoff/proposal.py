@@ -22,7 +22,10 @@ from takeoff.datasets.choosing import Labelling, Wish, divide
 from takeoff.errors import TakeoffError, nearest
 from takeoff.files import replacing
 from takeoff.kinds import KINDS, Kind
-from takeoff.settings import CLAIMS
+from takeoff.planning.cells import Width, planned
+from takeoff.planning.costs import NETWORK
+from takeoff.planning.reference import MODEL
+from takeoff.settings import CLAIMS, TrainingSettings
 
 MOST_TESTED = 10_000
 TESTED = 0.2  # of the rows
@@ -39,7 +42,14 @@ GROUPS_LEFT = 0.95  # of the rows outside the test set's groups: another seed le
 
 CLASSIFIERS = ("logistic_regression", "svm_rbf", "gradient_boosting")
 REGRESSORS = ("ridge", "svm_rbf", "gradient_boosting")
-NETWORKS = ("mlp_small", "mlp_medium", "mlp_large")
+NETWORKS = {"mlp_small": [16, 16], "mlp_medium": [64, 64], "mlp_large": [256, 256]}
+# What their cost depends on, in config/config.yaml: there, every grid has so many settings.
+TRIED = 3
+FITS: Mapping[str, dict[str, Any]] = {
+    **{name: {"kind": name, "max_trees": 200} for name in {*CLASSIFIERS, *REGRESSORS}},
+    **{name: {"kind": NETWORK, "hidden": hidden} for name, hidden in NETWORKS.items()},
+}
+TRAINING = TrainingSettings().model_dump()
 WIDER = {"logistic_regression": [0.01, 0.1, 1], "ridge": [0.001, 0.1, 10]}  # strengths C
 
 SECONDS_A_CELL = 8.0  # of one learner at one m, tuning included: larger m are left out
@@ -259,23 +269,11 @@ def learners(task: str) -> list[str]:
     return [*(REGRESSORS if task == "regression" else CLASSIFIERS), *NETWORKS]
 
 
-def seconds(learner: str, m: int, features: int, n_classes: int) -> float:
-    """CPU seconds that one cell takes, roughly: within a factor of three of what it will be.
-
-    The figures were measured on a table of 83 features and two classes; how they grow with
-    features and classes is what the algorithms say.
-    """
-    wide = features / 83
-    many = max(n_classes - 1, 1)
-    return {
-        "logistic_regression": 0.01 + 3e-6 * m * wide * many,
-        "ridge": 0.01 + 2e-6 * m * wide,
-        "svm_rbf": 0.01 + 3.3e-8 * m**2 * (0.5 + wide / 2) * math.sqrt(many),
-        "gradient_boosting": (0.1 + 1.5e-4 * m * math.sqrt(wide)) * many,
-        "mlp_small": 0.03 + 5e-6 * m * (0.5 + wide / 2),
-        "mlp_medium": 0.06 + 1e-5 * m * (0.5 + wide / 2),
-        "mlp_large": 0.35 + 1.2e-4 * m * (0.75 + wide / 4),
-    }[learner]
+def seconds(learner: str, m: int, seen: Seen) -> float:
+    """CPU seconds of one cell on the machine of the cost model's reference, tuning included."""
+    fit = {"grid": {"any": range(TRIED)}, **FITS[learner]}
+    width = Width(seen.pool, seen.test, seen.features, len(seen.shares) or 1)
+    return MODEL.seconds(planned(m, fit, TRAINING, width, MODEL.stopping))
 
 
 @dataclass(frozen=True)
@@ -299,9 +297,8 @@ class Plan:
 
 def plan(seen: Seen, *, clustered: bool) -> Plan:
     """Sizes, repeats and caps for a first study of a few minutes."""
-    sizes, n_classes = grid(seen.pool, seen.shares, clustered), len(seen.shares)
-    names = learners(seen.task)
-    cost = {name: [seconds(name, m, seen.features, n_classes) for m in sizes] for name in names}
+    sizes, names = grid(seen.pool, seen.shares, clustered), learners(seen.task)
+    cost = {name: [seconds(name, m, seen) for m in sizes] for name in names}
     caps = {}
     for name in names:
         fast = [m for m, cell in zip(sizes, cost[name], strict=True) if cell <= SECONDS_A_CELL]

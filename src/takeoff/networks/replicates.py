@@ -171,6 +171,7 @@ class MixedPasses:
 
     def differentiate(self, x: torch.Tensor, slope: Callable[[torch.Tensor], torch.Tensor]) -> None:
         """As `Passes.differentiate`."""
+        torch.clear_autocast_cache()  # else it takes the weights of the first pass again
         with torch.enable_grad():
             found = logits(self._layers, x)
         above = slope(found.detach()).to(found.dtype)
