@@ -15,6 +15,7 @@ from takeoff.networks.losses import CrossEntropy, SquaredError
 from takeoff.networks.replicates import ReplicateAdamW, Shape
 
 SHAPE = Shape(5, (8, 6), 3)
+CROWDED = Shape(5, (256, 4), 3)  # some rows would lie a multiple of 256 numbers apart
 
 
 def stacked(n: int) -> torch.Tensor:
@@ -33,14 +34,24 @@ def sequential(network: torch.Tensor) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-def test_a_row_holds_all_layers_and_nothing_else() -> None:
-    """Layers and rows are inverse; the padding is zero and makes the length round."""
-    networks = stacked(4)
-    assert SHAPE.n_params == 5 * 8 + 8 + 8 * 6 + 6 + 6 * 3 + 3
-    assert SHAPE.length % replicates.PADDING == 0 <= SHAPE.length - SHAPE.n_params
-    assert [tuple(layer.shape[1:]) for layer in SHAPE.layers(networks)] == list(SHAPE.sizes)
-    torch.testing.assert_close(SHAPE.joined(SHAPE.layers(networks)), networks, rtol=0, atol=0)
-    assert not networks[:, SHAPE.n_params :].any()
+@pytest.mark.parametrize("shape", [SHAPE, CROWDED], ids=["small", "crowded"])
+def test_a_row_holds_all_layers_and_nothing_else(shape: Shape) -> None:
+    """No number is in two layers, and the others are zero; they make the length round."""
+    networks = torch.stack([replicates.initial(shape, seed) for seed in range(4)])
+    assert shape.length % replicates.PADDING == 0 <= shape.length - shape.n_params
+    layers = shape.layers(networks)
+    assert [tuple(layer.shape[1:]) for layer in layers] == list(shape.sizes)
+    for layer in layers:
+        layer.fill_(1.0)
+    assert networks.sum(dim=1).tolist() == [shape.n_params] * 4
+
+
+def test_the_rows_of_a_matrix_do_not_fight_for_the_same_places() -> None:
+    """Neither in the parameters nor in their gradients, whatever the width."""
+    networks = torch.zeros(2, CROWDED.length)
+    optimizer = ReplicateAdamW(CROWDED, networks, torch.zeros(2))
+    for layer in [*CROWDED.layers(networks), *optimizer.gradients]:
+        assert layer.stride(1) % replicates.CROWDED
 
 
 def test_layers_are_views() -> None:
@@ -79,7 +90,7 @@ def test_first_weights_depend_on_the_seed_alone() -> None:
     assert not bias.any()
 
 
-@pytest.mark.parametrize("hidden", [(8,), (8, 6), (7, 5, 6)])
+@pytest.mark.parametrize("hidden", [(8,), (8, 6), (7, 5, 6), (256, 4)])
 def test_the_backward_pass_is_that_of_autograd(hidden: tuple[int, ...]) -> None:
     """The same gradients for every layer, of the loss itself, for any depth."""
     shape = Shape(5, hidden, 3)
@@ -168,6 +179,22 @@ def test_the_derivative_of_the_squared_error() -> None:
     torch.testing.assert_close(losses, (outputs[:, 0] - numbers) ** 2)
     losses.sum().backward()
     torch.testing.assert_close(SquaredError.slope(outputs, numbers), wanted.grad)
+
+
+def test_what_pads_the_rows_stays_zero() -> None:
+    """Steps change the parameters and nothing else."""
+    networks = torch.stack([replicates.initial(CROWDED, seed) for seed in range(2)])
+    optimizer = ReplicateAdamW(CROWDED, networks, torch.full((2,), 0.1))
+    passes = replicates.passes(optimizer.layers, optimizer.gradients, 20)
+    optimizer.schedule(torch.full((3, 2), 0.01, dtype=torch.float64))
+    for _ in range(3):
+        x, y = torch.randn(2, 20, 5), torch.randint(3, (2, 20))
+        passes.differentiate(x, partial(CrossEntropy.slope, labels=y))
+        with torch.no_grad():
+            optimizer.advance()
+    for layer in CROWDED.layers(networks):
+        layer.zero_()
+    assert not networks.any()
 
 
 @pytest.mark.parametrize("fused", [True, False])
