@@ -17,62 +17,62 @@ from takeoff.planning.costs import Model, Stopping
 MODEL = Model(
     units={
         "gradient_boosting": {
-            "cell": 0.07764,
+            "cell": 0.04579,
             "numbers": 0.0,
-            "trees": 3.51e-05,
-            "rows": 5.541e-09,
-            "leaves": 1.289e-07,
+            "trees": 9.723e-05,
+            "rows": 5.529e-09,
+            "leaves": 5.74e-08,
         },
         "logistic_regression": {
             "cell": 0.0,
-            "numbers": 5.652e-09,
-            "products": 1.849e-09,
-            "metric": 1.441e-10,
-            "coordinates": 3.777e-09,
+            "numbers": 4.241e-09,
+            "products": 2.712e-09,
+            "metric": 2.193e-11,
+            "coordinates": 2.158e-09,
         },
         "mlp": {
-            "cell": 0.03263,
-            "steps": 0.0001656,
-            "inputs": 6.764e-10,
-            "products": 1.851e-11,
+            "cell": 0.006155,
+            "steps": 0.000129,
+            "inputs": 6.084e-10,
+            "products": 1.375e-11,
             "parameters": 0.0,
-            "judged": 7.493e-12,
+            "judged": 2.124e-11,
         },
         "ridge": {
-            "cell": 0.0005683,
-            "numbers": 6.743e-10,
-            "products": 3.158e-11,
-            "decomposition": 1.763e-10,
+            "cell": 0.000468,
+            "numbers": 7.082e-10,
+            "products": 2.702e-11,
+            "decomposition": 1.759e-10,
         },
         "svm_rbf": {
             "cell": 0.0,
-            "numbers": 8.553e-09,
+            "numbers": 4.466e-09,
             "kernel": 0.0,
-            "solver": 8.472e-09,
-            "judged": 1.912e-11,
-            "pairs": 1.544e-10,
+            "solver": 7.393e-09,
+            "judged": 2.049e-11,
+            "pairs": 5.859e-11,
         },
     },
     spread={
-        "gradient_boosting": 0.21,
-        "logistic_regression": 0.732,
-        "mlp": 0.144,
-        "ridge": 0.398,
-        "svm_rbf": 0.495,
+        "gradient_boosting": 0.209,
+        "logistic_regression": 0.564,
+        "mlp": 0.102,
+        "ridge": 0.611,
+        "svm_rbf": 0.396,
     },
     stopping=Stopping(
-        level=-0.2532, slope=-0.0881, spread=0.1135, trees=25.66, trees_spread=0.4009
+        level=-0.2502, slope=-0.0886, spread=0.1151, trees=25.66, trees_spread=0.4009
     ),
 )
 PROBES = {  # CPU seconds of `calibration.seconds_of_probe`
-    "logistic_regression": 0.0104,
-    "ridge": 0.0124,
-    "svm_rbf": 0.0466,
-    "gradient_boosting": 0.292,
+    "logistic_regression": 0.0102,
+    "ridge": 0.0121,
+    "svm_rbf": 0.0439,
+    "gradient_boosting": 0.2766,
 }
 # CPU seconds a unit of a step in `calibration.seconds_a_step`: fewer than in MODEL, as the networks
 # of a study are evaluated more often, and not all at the same time.
-STEP = {"steps": 2.0e-05, "inputs": 2.62e-10, "products": 1.03e-11, "parameters": 4.9e-09}
+STEP = {"steps": 1.923e-05, "inputs": 4.49e-10, "products": 1.18e-11, "parameters": 3.92e-09}
 
 # Seconds of a core; they are rounded, as they are small beside the cells.
 START_NETWORK = 4.0  # to start Python and to import Lightning
@@ -95,7 +95,7 @@ STATISTICS = {  # to start, and for each curve
 ANALYSIS, DRAWING = (1.5, 0.0), (1.5, 0.0)
 FIGURES, PAPER = (2.5, 0.06), (2.0, 0.02)
 ENGINE, ENGINE_JOB = 4.0, 0.08  # Snakemake's own start, and what it does for each job
-IMPORTS = 4.67  # of `python -c "import takeoff.learners.mlp"`: what other machines are held against
+IMPORTS = 4.47  # of `python -c "import takeoff.learners.mlp"`: what other machines are held against
 # Of experiments that measure by themselves: how many times the steps of the whole grid the four
 # ways of `speed` come to; seconds of a layer in a step of a run of `activations`; seconds of one
 # that nothing is known of.
