@@ -220,7 +220,7 @@ def test_test_rows_are_predicted_a_portion_at_a_time(monkeypatch: pytest.MonkeyP
         return x.sum(axis=1)
 
     whole = sample.predicted(predict, sample.data.x_test)
-    monkeypatch.setattr(training, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(training, "PREDICTED_AT_ONCE", 7)
     np.testing.assert_array_equal(sample.predicted(predict, sample.data.x_test), whole)
     assert seen[0] == 200 and max(seen[1:]) == 7
 
