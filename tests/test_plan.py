@@ -233,6 +233,9 @@ def test_to_order_the_jobs_no_data_are_looked_at(
         datasets=CONFIG["datasets"] | {"mine": own}, use=CONFIG["use"] | {"datasets": ["mine"]}
     )
     monkeypatch.setattr(plan.datasets, "prepare", pytest.fail)
+    sheet = tmp_path / some.study / "data" / "mine.json"
+    sheet.parent.mkdir(parents=True)
+    sheet.write_text("half a she")
     found = plan.urgencies(some, tmp_path)
     first, last = found["prepare_dataset mine"], found["render_report"]
     assert first > max(found[f"train mine {learner}"] for learner in some.use.learners) > last

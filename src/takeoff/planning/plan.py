@@ -124,23 +124,23 @@ def widths(
 def _width(study: Study, name: str, features: str, folder: Path, look: bool) -> Width:
     wanted = study.datasets[name]
     known = reference.WIDTHS.get(name) if wanted.path is None else None
-    if known is None and not (look or (folder / "data" / f"{name}.json").exists()):
-        known = reference.GUESSED_WIDTH
-    if known is None:
-        sheet = _sheet(study, name, folder)
+    sheet = None if known else _sheet(study, name, folder, look)
+    if sheet:
         width = Width.of(sheet, features)
         return dataclasses.replace(width, n_pool=wanted.pool, n_test=wanted.test)
-    raw, hand_made, classes, stored = known
+    raw, hand_made, classes, stored = known or reference.GUESSED_WIDTH
     n_features = hand_made if features == "hand_made" and hand_made else raw
     return Width(wanted.pool, wanted.test, n_features, classes or 1, stored)
 
 
-def _sheet(study: Study, name: str, folder: Path) -> dict[str, object]:
-    """Of the prepared data set, or of one that is made now, and not kept."""
+def _sheet(study: Study, name: str, folder: Path, look: bool) -> dict[str, object] | None:
+    """Of the prepared data set, or of one that is made now, and not kept; None not to `look`."""
     try:
         found: dict[str, object] = read_json(folder / "data" / f"{name}.json")
         return found
     except TakeoffError:
+        if not look:
+            return None
         settings = study.data_settings(name)
         paths = {key: str(path) for key, path in study.data_files(name).items()}
         made = datasets.prepare(
