@@ -16,16 +16,16 @@ from takeoff.networks.replicates import Shape
 
 # Bytes of a CPU core's caches that a batch of networks may fill: its own and its share of the last
 # one. With more, networks push each other out; with less, the interpreter has more to do for each.
-# From 3 to 8 MiB the best was within 3 %, for 16-16 to 512-512-512 units and 64 to 784 features; at
-# 24 MiB a step took 2 (128-128, 64 features) to 18 % (64-64, 784 features) more.
+# For 16-16 to 512-512-512 units and 64 to 784 features the fastest number of networks filled 3 to
+# 6 MB, or was one; with twelve a step took 2 (128-128, 64 features) to 18 % (64-64, 784) more.
 CACHE = 5 * 2**20
 ON_CPU = (1, 24)  # fewest and most networks side by side: beyond, nothing is gained
 ON_ACCELERATOR = (1, 512)
 ACTIVATIONS = 3  # copies of a batch's units that a step holds: values, gradients, work space
 MEMORY_SHARE = 0.5  # of the accelerator's free memory that a batch may fill
 FLOAT = 4  # bytes
-# Numbers of a layer that are evaluated at once: what a CPU core caches, what a GPU has room for.
 ROW_BLOCK = 64
+# Numbers of a layer that are evaluated at once: what a CPU core caches, what a GPU has room for.
 EVALUATED_AT_ONCE = {"cpu": 2**18, "other": 2**28}
 
 

@@ -211,10 +211,7 @@ class ReplicateAdamW(torch.optim.Optimizer):
         layers: The parameters: leaves that share the memory of `networks`, as `Shape.layers`.
         gradients: Where the next step takes its gradients from: of the sum of the networks' losses,
             for each of `layers`.
-        left: Steps whose rates are set and that are still to be taken.
     """
-
-    left = 0
 
     def __init__(
         self,
@@ -254,7 +251,6 @@ class ReplicateAdamW(torch.optim.Optimizer):
     def schedule(self, rates: torch.Tensor) -> None:
         """Set the learning rates of the next K steps, [K, R]."""
         steps = self.taken + torch.arange(1, len(rates) + 1, dtype=torch.float64)[:, None]
-        self.left = len(rates)
         if self._one_by_one:
             self._rates = rates.tolist()[::-1]
             self._steps = list(steps.float())[::-1]
@@ -264,6 +260,11 @@ class ReplicateAdamW(torch.optim.Optimizer):
         root = 1.0 / torch.sqrt(1.0 - BETAS[1] ** steps)
         factors = torch.stack([kept, size, root], dim=1)[..., None].float()
         self._factors = list(factors.to(self.networks.device))[::-1]
+
+    @property
+    def left(self) -> int:
+        """Steps whose rates are set and that are still to be taken."""
+        return len(self._rates or self._factors)
 
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """As `advance`, with the gradients that the layers hold; they are used up."""
@@ -284,7 +285,6 @@ class ReplicateAdamW(torch.optim.Optimizer):
         else:
             self._step_together(self._factors.pop())
         self.taken += 1
-        self.left -= 1
 
     def _step_one_by_one(self, rates: list[float], steps: torch.Tensor) -> None:
         """PyTorch's fused kernel for each network in turn: one pass instead of ten."""

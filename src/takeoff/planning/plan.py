@@ -134,7 +134,7 @@ def _width(study: Study, name: str, features: str, folder: Path, look: bool) -> 
 
 
 def _sheet(study: Study, name: str, folder: Path, look: bool) -> dict[str, object] | None:
-    """Of the prepared data set, or of one that is made now, and not kept; None not to `look`."""
+    """Of the prepared data set; else of one that is made now and not kept, or None (no `look`)."""
     try:
         found: dict[str, object] = read_json(folder / "data" / f"{name}.json")
         return found
