@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -29,7 +30,7 @@ def fingerprint(*modules: str, root: Path = ROOT) -> str:
     Raises:
         ModuleNotFoundError: A module is not part of the package.
     """
-    parts = [f"{name}:{_tree(_file(name, root))}" for name in sorted(closure(*modules, root=root))]
+    parts = [f"{name}:{_code(name, root).tree}" for name in sorted(closure(*modules, root=root))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -41,7 +42,8 @@ def closure(*modules: str, root: Path = ROOT) -> set[str]:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting.extend(_imports(_file(name, root), root))
+            imported = _code(name, root).imported
+            waiting.extend(name for name in imported if _is_module(name, root))
     return found
 
 
@@ -51,24 +53,39 @@ def versions(*packages: str) -> dict[str, str]:
 
 
 def _file(module: str, root: Path) -> Path:
-    path = root.parent.joinpath(*module.split("."))
+    path = _place(module, root)
     for candidate in (path.with_suffix(".py"), path / "__init__.py"):
         if candidate.is_file():
             return candidate
     raise ModuleNotFoundError(f"no module '{module}' below {root}", name=module)
 
 
-@cache
-def _parse(path: Path, modified: int) -> ast.Module:
+@dataclass(frozen=True)
+class _Code:
+    """What a file says.
+
+    Attributes:
+        tree: Its syntax tree as text, without docstrings.
+        imported: What it imports when it runs, at any depth: dotted names of modules, and of what
+            may be modules.
+    """
+
+    tree: str
+    imported: tuple[str, ...]
+
+
+def _code(module: str, root: Path) -> _Code:
+    path = _file(module, root)
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@cache  # a workflow asks for dozens of fingerprints, and each of them for much the same files
+def _read(path: Path, modified: int) -> _Code:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, Documented):
             _drop_docstring(node)
-    return tree
-
-
-def _tree(path: Path) -> str:
-    return ast.dump(_parse(path, path.stat().st_mtime_ns))
+    return _Code(ast.dump(tree), tuple(_imports(tree)))
 
 
 def _drop_docstring(node: Documented) -> None:
@@ -81,29 +98,25 @@ def _drop_docstring(node: Documented) -> None:
         node.body = node.body[1:]
 
 
-def _imports(path: Path, root: Path) -> Iterator[str]:
-    """Names of the package's modules that this file imports when it runs, at any depth."""
-    tree = _parse(path, path.stat().st_mtime_ns)
-    only_for_types = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
-        for statement in node.body
-        for inner in ast.walk(statement)
-    }
-    for node in ast.walk(tree):
-        if id(node) in only_for_types:
-            continue
+def _imports(tree: ast.Module) -> Iterator[str]:
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            waiting.extend(node.orelse)
         else:
-            continue
-        yield from (name for name in names if _is_module(name, root))
+            waiting.extend(ast.iter_child_nodes(node))
 
 
 def _is_module(name: str, root: Path) -> bool:
-    path = root.parent.joinpath(*name.split("."))
-    inside = name.split(".")[0] == root.name
-    return inside and path.with_suffix(".py").is_file()
+    inside = name.partition(".")[0] == root.name
+    return inside and _place(name, root).with_suffix(".py").is_file()
+
+
+def _place(module: str, root: Path) -> Path:
+    return root.parent.joinpath(*module.split("."))
