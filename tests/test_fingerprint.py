@@ -58,6 +58,24 @@ def test_an_edit_counts_for_its_users_only_and_can_be_taken_back(kit: Path) -> N
     assert fingerprint("kit.top", root=kit) == top
 
 
+def test_code_of_a_package_counts_for_those_who_import_it(kit: Path) -> None:
+    """A package is its `__init__`; who imports a module of it by its own name does not ask it."""
+    (kit / "pack").mkdir()
+    (kit / "pack/__init__.py").write_text("NAMES = ('one',)\n")
+    (kit / "pack/inner.py").write_text("")
+    (kit / "asks.py").write_text("from kit import pack\n")
+    (kit / "passes.py").write_text("import kit.pack.inner\n")
+    asks, passes = fingerprint("kit.asks", root=kit), fingerprint("kit.passes", root=kit)
+    (kit / "pack/__init__.py").write_text("NAMES = ('one', 'two')\n")
+    assert fingerprint("kit.asks", root=kit) != asks
+    assert fingerprint("kit.passes", root=kit) == passes
+
+
+def test_the_paper_depends_on_what_experiments_are_drawn() -> None:
+    """A list that is kept in a package's own file."""
+    assert "takeoff.experiments" in closure("takeoff.paper.report")
+
+
 def test_a_baseline_does_not_depend_on_networks() -> None:
     """An edit of the network code retrains networks only."""
     assert "takeoff.learners.mlp" not in closure("takeoff.learners.svm_rbf")

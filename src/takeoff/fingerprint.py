@@ -43,21 +43,13 @@ def closure(*modules: str, root: Path = ROOT) -> set[str]:
         if name not in found:
             found.add(name)
             imported = _code(name, root).imported
-            waiting.extend(name for name in imported if _is_module(name, root))
+            waiting.extend(name for name in imported if _file(name, root))
     return found
 
 
 def versions(*packages: str) -> dict[str, str]:
     """Installed versions by package name, without importing the packages."""
     return {name: version(name) for name in packages}
-
-
-def _file(module: str, root: Path) -> Path:
-    path = _place(module, root)
-    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-        if candidate.is_file():
-            return candidate
-    raise ModuleNotFoundError(f"no module '{module}' below {root}", name=module)
 
 
 @dataclass(frozen=True)
@@ -76,7 +68,22 @@ class _Code:
 
 def _code(module: str, root: Path) -> _Code:
     path = _file(module, root)
+    if path is None:
+        raise ModuleNotFoundError(f"no module '{module}' below {root}", name=module)
     return _read(path, path.stat().st_mtime_ns)
+
+
+def _file(name: str, root: Path) -> Path | None:
+    """Where a module of the package is; None if the name is of something else.
+
+    The package's own file counts as something else: it holds the version, and a new one trains
+    nothing again.
+    """
+    if not name.startswith(f"{root.name}."):
+        return None
+    path = root.parent.joinpath(*name.split("."))
+    places = (path.with_suffix(".py"), path / "__init__.py")
+    return next((place for place in places if place.is_file()), None)
 
 
 @cache  # a workflow asks for dozens of fingerprints, and each of them for much the same files
@@ -111,12 +118,3 @@ def _imports(tree: ast.Module) -> Iterator[str]:
             waiting.extend(node.orelse)
         else:
             waiting.extend(ast.iter_child_nodes(node))
-
-
-def _is_module(name: str, root: Path) -> bool:
-    inside = name.partition(".")[0] == root.name
-    return inside and _place(name, root).with_suffix(".py").is_file()
-
-
-def _place(module: str, root: Path) -> Path:
-    return root.parent.joinpath(*module.split("."))
