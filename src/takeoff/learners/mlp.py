@@ -26,10 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as lightning
 import torch
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch.nn import functional
 
 from takeoff.datasets.base import Floats
@@ -39,6 +36,11 @@ from takeoff.networks import replicates
 from takeoff.networks.batch import Batch, Queue, Run
 from takeoff.networks.budget import Plan, pilot_of, plan_run
 from takeoff.networks.device import capacity, portion, reserved
+from takeoff.networks.lightning import (
+    LightningEnvironment,
+    MisconfigurationException,
+    lightning,
+)
 from takeoff.networks.replicates import Shape
 from takeoff.networks.rows import Labels, Rows
 from takeoff.networks.schedule import Order, Schedule

@@ -22,13 +22,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as lightning
 import torch
 from torch import nn
 
 from takeoff.errors import PreemptedError
 from takeoff.networks import replicates
 from takeoff.networks.device import portion
+from takeoff.networks.lightning import lightning
 from takeoff.networks.replicates import ReplicateAdamW, Shape
 from takeoff.networks.rows import Labels, Rows
 from takeoff.networks.schedule import Order, Progress, Schedule, Snapshot
