@@ -137,6 +137,23 @@ def test_trees_that_were_made_are_those_kept_and_the_patience() -> None:
     assert planned("gradient_boosting", 100).steps == Stopping().trees
 
 
+def test_how_the_trees_grow_is_learned_within_curves() -> None:
+    """A curve with more trees does not count as growth, though it was measured at larger m only."""
+    found = []
+    for name, level, sizes in (("a", 20.0, (100, 400, 1600)), ("b", 80.0, (1600, 6400))):
+        for m in sizes:
+            task = planned("gradient_boosting", m)
+            trees = level * (task.n_train / costs.TREES_ROWS) ** 0.25
+            found.append(Measured(name, replace(task, steps=trees), 1.0, most=200))
+    stopping = costs.fit_stopping(found)
+    assert stopping.growth == pytest.approx(0.25)
+    assert stopping.trees == pytest.approx(40.0)
+    assert stopping.trees_spread == pytest.approx(math.log(2))
+    assert stopping.trees_of(costs.TREES_ROWS * 16, most=200) == pytest.approx(80.0)
+    assert stopping.trees_of(10**9, most=200) == 200
+    assert costs.fit_stopping(found[:1]).growth == 0
+
+
 def test_early_stopping_is_learned_from_the_cells() -> None:
     """Shares that fall with the passes come back, and so does what curves differ by."""
     found = []

@@ -39,6 +39,17 @@ def ranks_of(errors: Any) -> np.ndarray[Any, Any]:
     return np.asarray(stats.rankdata(np.asarray(errors, float), axis=0))
 
 
+def test_learners_are_ranked_in_every_repeat_by_itself() -> None:
+    """Among those measured at every m; equal errors share the mean of their ranks."""
+    errors = np.random.default_rng(3).integers(0, 4, size=(5, 4, 6)).astype(float)  # [M, L, R]
+    sizes = [10, 20, 40, 80, 160]
+    curves = {f"l{i}": pd.DataFrame(errors[:, i], index=sizes) for i in range(4)}
+    curves["half"] = curves["l0"].iloc[:3]
+    m, names, ranks = rankings._ranked(curves, list(curves)) or ([], [], None)
+    assert (m, names) == (sizes, ["l0", "l1", "l2", "l3"])
+    np.testing.assert_array_equal(ranks, stats.rankdata(errors, axis=1))
+
+
 def test_equal_rankings_agree_fully() -> None:
     """But do not prove that another would be equal."""
     ranks = ranks_of([[1, 1, 1, 1, 1], [2, 2, 2, 2, 2], [3, 3, 3, 3, 3]])

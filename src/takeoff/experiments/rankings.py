@@ -80,14 +80,14 @@ def _ranked(
     curves: Mapping[str, Curve], names: list[str]
 ) -> tuple[list[int], list[str], Floats] | None:
     """The m, the learners measured at all of them, and their ranks [M, L, R]; None: too few."""
-    from scipy.stats import rankdata  # slow to import, and the paper needs other parts of this
-
     m = sorted({int(m) for curve in curves.values() for m in curve.index})
     whole = [name for name in names if name in curves and len(curves[name]) == len(m)]
     if len(whole) < LEARNERS_NEEDED or curves[whole[0]].shape[1] < REPEATS_NEEDED:
         return None
     errors = np.stack([curves[name].to_numpy(dtype=float) for name in whole], axis=1)
-    return m, whole, np.asarray(rankdata(errors, axis=1))
+    by_learner = pd.DataFrame(errors.swapaxes(0, 1).reshape(len(whole), -1))
+    ranks = by_learner.rank().to_numpy().reshape(len(whole), len(m), -1).swapaxes(0, 1)
+    return m, whole, ranks
 
 
 def _agreement(m: list[int], ranks: Floats, asked: Asked) -> Iterator[dict[str, Any]]:

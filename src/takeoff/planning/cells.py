@@ -85,7 +85,7 @@ def planned(
         allowed = _budget(found, training)
         return replace(found, steps=allowed.most * stopping.share(allowed.passes))
     if fit["kind"] == BOOSTING:
-        return replace(found, steps=min(stopping.trees, fit["max_trees"]))
+        return replace(found, steps=stopping.trees_of(found.n_train, fit["max_trees"]))
     return found
 
 

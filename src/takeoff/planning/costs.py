@@ -29,6 +29,7 @@ Floats = npt.NDArray[np.float64]
 
 LEAVES = 31  # of a tree at most, and the rows of each at least: scikit-learn's and ours
 LEAF_ROWS = 20
+TREES_ROWS = 1000  # training rows that `Stopping.trees` is of
 METRIC_ROWS = 4096  # that the curvature of a logistic regression is estimated from
 NETWORK, BOOSTING = "mlp", "gradient_boosting"
 
@@ -235,7 +236,8 @@ class Stopping:
         level, slope: Of the log of the share of its `Budget.most` that a network's cell takes, by
             the log of the passes through the training rows that the budget allows.
         spread: Standard deviation of that log from curve to curve.
-        trees: That a boosting makes for each class before it stops, geometric mean.
+        trees: That a boosting of TREES_ROWS rows makes for each class before it stops.
+        growth: Their number grows as this power of the rows.
         trees_spread: Standard deviation of the log of it from curve to curve.
     """
 
@@ -243,11 +245,16 @@ class Stopping:
     slope: float = 0.0
     spread: float = math.log(2.0)
     trees: float = 50.0
+    growth: float = 0.0
     trees_spread: float = math.log(2.0)
 
     def share(self, passes: float) -> float:
         """Of its budget that a network takes; never above 1."""
         return min(1.0, math.exp(self.level + self.slope * math.log(max(passes, 1.0))))
+
+    def trees_of(self, n_train: int, most: float) -> float:
+        """Trees for each class that a boosting makes; never above `most`."""
+        return float(min(most, self.trees * (n_train / TREES_ROWS) ** self.growth))
 
 
 # Seconds
@@ -305,7 +312,7 @@ class Measured:
         if self.task.kind == NETWORK:
             return replace(self.task, steps=self.most * stopping.share(self.passes))
         if self.task.kind == BOOSTING:
-            return replace(self.task, steps=min(self.most, stopping.trees))
+            return replace(self.task, steps=stopping.trees_of(self.task.n_train, self.most))
         return self.task
 
 
@@ -352,11 +359,25 @@ def fit_stopping(cells: Sequence[Measured]) -> Stopping:
         off = _by_curve(networks, y - level - slope * x)
         found = replace(found, level=level, slope=slope, spread=_root_mean_square(off))
     if boosted:
-        logs = np.log([cell.task.steps for cell in boosted])
-        off = _by_curve(boosted, logs - logs.mean())
-        mean, spread = math.exp(logs.mean()), _root_mean_square(off)
-        found = replace(found, trees=mean, trees_spread=spread)
+        x = np.log([cell.task.n_train / TREES_ROWS for cell in boosted])
+        y = np.log([cell.task.steps for cell in boosted])
+        growth = _slope_within(boosted, x, y)
+        off = _by_curve(boosted, y - growth * x)
+        level = float(np.mean(off))
+        spread = _root_mean_square([value - level for value in off])
+        found = replace(found, trees=math.exp(level), growth=growth, trees_spread=spread)
     return found
+
+
+def _slope_within(cells: Sequence[Measured], x: Floats, y: Floats) -> float:
+    """Of y over x within curves: which of them were measured at larger x does not matter."""
+    curves = np.array([cell.curve for cell in cells])
+    for curve in set(curves):
+        own = curves == curve
+        x = np.where(own, x - x[own].mean(), x)
+        y = np.where(own, y - y[own].mean(), y)
+    squares = float(x @ x)
+    return float(x @ y) / squares if squares > 0 else 0.0
 
 
 def _by_curve(cells: Sequence[Measured], values: Floats) -> list[float]:
