@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import stat
 from types import SimpleNamespace
+from typing import IO
 
 import pytest
 import torch
@@ -68,6 +72,25 @@ class TestReserved:
             assert "every GPU is taken" in capsys.readouterr().err
         with device.reserved("auto") as again:
             assert again == [0]
+
+    def test_users_of_a_machine_share_its_locks(self, tmp_path, monkeypatch) -> None:
+        """A lock needs a file that can be read, and whatever the umask, others can read it."""
+        writable = []
+        lock = fcntl.flock
+
+        def observed(file: IO[bytes], how: int) -> None:
+            writable.append(file.writable())
+            lock(file, how)
+
+        monkeypatch.setattr(device.fcntl, "flock", observed)
+        before = os.umask(0o077)
+        try:
+            with device.reserved("auto") as first, device.reserved("auto") as second:
+                assert [first, second] == [[0], [1]]
+        finally:
+            os.umask(before)
+        assert writable and not any(writable)
+        assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o644}
 
     def test_the_cpu_needs_no_lock(self, tmp_path) -> None:
         """Nothing is locked where nothing is to be shared out."""

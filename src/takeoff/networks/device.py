@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import torch
 
@@ -74,7 +75,7 @@ def reserved(accelerator: str) -> Iterator[list[int] | int]:
         return
     for index in range(visible):
         identity = torch.cuda.get_device_properties(index).uuid
-        with open(Path(tempfile.gettempdir()) / f"takeoff-gpu-{identity}.lock", "a") as file:
+        with _lock_file(Path(tempfile.gettempdir()) / f"takeoff-gpu-{identity}.lock") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -84,3 +85,13 @@ def reserved(accelerator: str) -> Iterator[list[int] | int]:
     shared = os.getpid() % visible
     print(f"every GPU is taken by another job; sharing GPU {shared}", file=sys.stderr)
     yield [shared]
+
+
+def _lock_file(path: Path) -> IO[bytes]:
+    """Open for reading, which is enough to lock it, and all that another user's file allows."""
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        path.touch()
+        path.chmod(0o644)  # whatever the umask: everyone on this machine shares its GPUs
+        return path.open("rb")
