@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from takeoff import training
 from takeoff.datasets.base import Dataset
 from takeoff.fingerprint import versions
+from takeoff.metrics import NAMES
 
 GRIDS: dict[str, dict[str, Any]] = {
     "logistic_regression": {"grid": {"C": [0.01, 1.0]}},
@@ -77,3 +80,9 @@ def curve(kind: str, m: list[int], repeats: int = 2, seed: int = 1) -> dict[str,
         "fit": {"kind": kind, **GRIDS[kind]}, "training": TRAINING,
         "code": "0", "versions": versions("numpy"),
     }  # fmt: skip
+
+
+def trained_curve(*how: Any) -> pd.DataFrame:
+    """The rows of `training.train_curve` as a table."""
+    table = pd.DataFrame(training.train_curve(*how))
+    return table.astype(dict.fromkeys(("test_se", *NAMES), float))

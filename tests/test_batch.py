@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from small import blobs, curve, hills
+from small import blobs, curve, hills, trained_curve
 
 from takeoff import learners, training
 from takeoff.errors import PreemptedError, TakeoffError
@@ -41,7 +41,7 @@ def settings(**changes):
 
 
 def trained(folder: Path, **changes) -> pd.DataFrame:
-    table = training.train_curve(settings(**changes), DATA, learners.load("mlp"), CellStore(folder))
+    table = trained_curve(settings(**changes), DATA, learners.load("mlp"), CellStore(folder))
     return table.drop(columns="seconds")
 
 
@@ -84,7 +84,7 @@ def test_nor_does_it_matter_for_tables_numbers_and_weights(tmp_path, monkeypatch
     for capacity in (6, 1, 2):
         monkeypatch.setattr(mlp, "capacity", lambda *_, capacity=capacity: capacity)
         store = CellStore(tmp_path / str(capacity))
-        table = training.train_curve(settings(), data, learners.load("mlp"), store)
+        table = trained_curve(settings(), data, learners.load("mlp"), store)
         tables.append(table.drop(columns="seconds"))
     pd.testing.assert_frame_equal(tables[1], tables[0], check_exact=True)
     pd.testing.assert_frame_equal(tables[2], tables[0], check_exact=True)
@@ -108,7 +108,7 @@ def test_the_loss_of_an_evaluation_is_that_of_the_choice(tmp_path, monkeypatch, 
     monkeypatch.setattr(batch.Batch, "_validation_losses", spy)
     monkeypatch.setattr(batch, "portion", lambda *_: 5)
     one = settings(grid={"learning_rate": [0.01]})
-    table = training.train_curve(one, data, learners.load("mlp"), CellStore(tmp_path))
+    table = trained_curve(one, data, learners.load("mlp"), CellStore(tmp_path))
     for row in table.itertuples():
         assert row.validation_loss == pytest.approx(lowest[row.m, row.repeat], rel=1e-4)
 
@@ -136,7 +136,7 @@ def test_a_replicate_alone_follows_the_losses_of_one_among_others(monkeypatch, t
 def test_another_repeat_or_m_changes_no_other_cell(tmp_path, whole: pd.DataFrame) -> None:
     """A cell depends on its identity alone."""
     one = settings() | {"m": [80], "repeats": 1}
-    alone = training.train_curve(one, DATA, learners.load("mlp"), CellStore(tmp_path))
+    alone = trained_curve(one, DATA, learners.load("mlp"), CellStore(tmp_path))
     same = whole[(whole["m"] == 80) & (whole["repeat"] == 0)].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone.drop(columns="seconds"), same, check_exact=True)
 
@@ -364,7 +364,7 @@ def test_the_time_left_is_told_before_the_first_cell_is_finished(tmp_path) -> No
 
     work = float(2 * sum(SIZES))
     with Spy(None, "blobs a_mlp", 6, work) as progress:
-        training.train_curve(
+        trained_curve(
             settings(patience=10**6), DATA, learners.load("mlp"), CellStore(tmp_path), progress
         )
     assert told[2].done == 0 and told[2].eta_seconds > 0

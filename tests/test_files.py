@@ -55,6 +55,24 @@ def test_numbers_come_back_exactly(
     np.testing.assert_array_equal(files.read_csv(path)["x"].to_numpy(dtype=float), x)
 
 
+VALUES = st.one_of(
+    st.none(), st.integers(-(10**9), 10**9), st.floats(allow_nan=False, allow_infinity=False),
+    st.text(st.characters(exclude_categories=["C"]), min_size=1),
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(VALUES, VALUES), min_size=1))
+def test_rows_are_written_as_a_table_is(
+    tmp_path_factory: pytest.TempPathFactory, values: list[tuple[object, object]]
+) -> None:
+    """The same bytes, whatever is in them: who reads a curve need not know who wrote it."""
+    folder = tmp_path_factory.mktemp("csv")
+    rows = [{"m": i, "one, of two": a, "two": b} for i, (a, b) in enumerate(values)]
+    files.write_rows(folder / "rows.csv", rows)
+    files.write_csv(folder / "table.csv", pd.DataFrame(rows, dtype=object))
+    assert (folder / "rows.csv").read_bytes() == (folder / "table.csv").read_bytes()
+
+
 def test_nan_is_refused_in_json(tmp_path: Path) -> None:
     """JSON has no NaN; a missing number must be said as null."""
     with pytest.raises(ValueError, match="not JSON compliant"):

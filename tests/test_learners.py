@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small import GRIDS, OF_CLASSES, OF_NUMBERS, TRAINING, blobs, curve, hills
+from small import GRIDS, OF_CLASSES, OF_NUMBERS, TRAINING, blobs, curve, hills, trained_curve
 
 from takeoff import learners, training
 from takeoff.learners.svm_rbf import fit_temperature
@@ -256,7 +256,7 @@ def test_curves_improve_with_m(tmp_path) -> None:
 
     for kind in GRIDS:
         data = hills() if kind == "ridge" else blobs()
-        table = training.train_curve(
+        table = trained_curve(
             curve(kind, [30, 240]), data, learners.load(kind), CellStore(tmp_path)
         )
         errors = table.groupby("m")["test_error"].mean()

@@ -13,7 +13,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from small import OF_NUMBERS, TRAINING, blobs, curve, hills
+from small import OF_NUMBERS, TRAINING, blobs, curve, hills, trained_curve
 
 from takeoff import learners, training
 from takeoff.errors import TakeoffError
@@ -134,9 +134,7 @@ def test_a_single_group_is_refused(tmp_path) -> None:
     data = dataclasses.replace(DATA, groups_pool=groups)
     learner = learners.load("logistic_regression")
     with pytest.raises(TakeoffError, match="a single group"):
-        training.train_curve(
-            curve("logistic_regression", [10], 9), data, learner, CellStore(tmp_path)
-        )
+        trained_curve(curve("logistic_regression", [10], 9), data, learner, CellStore(tmp_path))
 
 
 @pytest.mark.parametrize("kind", OF_NUMBERS)
@@ -144,7 +142,7 @@ def test_labels_that_are_all_equal_are_refused(tmp_path, kind: str) -> None:
     """Of numbers as of classes; the number itself is not told."""
     data = hills(y_pool=np.full(400, 512.25))
     with pytest.raises(TakeoffError, match=r"datasets\.hills\.m: m = 20 .*all equal") as told:
-        training.train_curve(curve(kind, [20]), data, learners.load(kind), CellStore(tmp_path))
+        trained_curve(curve(kind, [20]), data, learners.load(kind), CellStore(tmp_path))
     assert "512" not in str(told.value)
 
 
@@ -152,7 +150,7 @@ def test_a_validation_part_without_rows_is_refused(tmp_path) -> None:
     """Nothing could be chosen."""
     settings = curve("ridge", [20]) | {"training": {"validation_fraction": 0.01}}
     with pytest.raises(TakeoffError, match="the validation part of repeat 0 no row"):
-        training.train_curve(settings, hills(), learners.load("ridge"), CellStore(tmp_path))
+        trained_curve(settings, hills(), learners.load("ridge"), CellStore(tmp_path))
 
 
 MEASURES_OF = {
@@ -168,7 +166,7 @@ def test_a_row_holds_the_metric_and_all_that_applies(tmp_path, metric: str) -> N
     """One set of columns for all data sets; what does not apply is empty."""
     classes = dataclasses.replace(blobs(n_classes=2), metric=metric) if metric != "rmse" else None
     kind = "gradient_boosting"
-    table = training.train_curve(
+    table = trained_curve(
         curve(kind, [60]), classes or hills(), learners.load(kind), CellStore(tmp_path)
     )
     assert set(table.columns[table.notna().all()]) >= MEASURES_OF[metric] | {"test_se"}
@@ -177,7 +175,7 @@ def test_a_row_holds_the_metric_and_all_that_applies(tmp_path, metric: str) -> N
     assert (table["test_se"] > 0).all() and (table["test_se"] <= table["test_error"]).all()
     if metric in ("log_loss", "rmse"):
         np.testing.assert_allclose(table["validation_loss"], table["validation_error"])
-    again = training.train_curve(
+    again = trained_curve(
         curve(kind, [60]), classes or hills(), learners.load(kind), CellStore(tmp_path)
     )
     pd.testing.assert_frame_equal(again, table)
@@ -186,7 +184,7 @@ def test_a_row_holds_the_metric_and_all_that_applies(tmp_path, metric: str) -> N
 def test_a_chosen_setting_has_the_lowest_rmse(tmp_path) -> None:
     """Among the candidates on the same validation rows."""
     data, settings = hills(), curve("ridge", [60], 1)
-    row = training.train_curve(settings, data, learners.load("ridge"), CellStore(tmp_path)).iloc[0]
+    row = trained_curve(settings, data, learners.load("ridge"), CellStore(tmp_path)).iloc[0]
     (sample,) = training._samples(settings, data, [(60, 0)])
     tried = list(learners.load("ridge").candidates(sample.cell(), settings["fit"], TRAINING))
     losses = [np.sqrt(np.mean((c.validation - sample.truth.values) ** 2)) for c in tried]
@@ -203,11 +201,11 @@ def test_a_learner_may_see_the_hand_made_features(tmp_path) -> None:
     store, learner = CellStore(tmp_path), learners.load("ridge")
     plain = curve("ridge", [200])
     hand = plain | {"fit": plain["fit"] | {"features": "hand_made"}}
-    blind, seeing = (training.train_curve(which, data, learner, store) for which in (plain, hand))
+    blind, seeing = (trained_curve(which, data, learner, store) for which in (plain, hand))
     assert (seeing["test_error"] < 0.9 * blind["test_error"]).all()
     assert store.get(training.cell_meaning(hand, data.digest, 200, 0)) is not None
     with pytest.raises(TakeoffError, match="no hand-made features"):
-        training.train_curve(hand, made, learner, store)
+        trained_curve(hand, made, learner, store)
 
 
 def test_test_rows_are_predicted_a_portion_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +230,7 @@ def test_a_single_class_is_refused_with_the_key_to_mend(tmp_path) -> None:
     settings = curve("logistic_regression", [20])
     learner = learners.load("logistic_regression")
     with pytest.raises(TakeoffError, match=r"datasets\.blobs\.m: m = 20 .*(.|\n)*drop m = 20"):
-        training.train_curve(settings, data, learner, CellStore(tmp_path))
+        trained_curve(settings, data, learner, CellStore(tmp_path))
 
 
 @pytest.mark.parametrize("posterior", [False, True])
@@ -241,7 +239,7 @@ def test_a_curve_has_a_row_per_cell(tmp_path, posterior: bool) -> None:
     data = blobs(posterior=posterior)
     settings = curve("logistic_regression", [40, 80, 160], repeats=3)
     learner = learners.load("logistic_regression")
-    table = training.train_curve(settings, data, learner, CellStore(tmp_path))
+    table = trained_curve(settings, data, learner, CellStore(tmp_path))
     cells = list(itertools.product([40, 80, 160], range(3)))
     assert list(zip(table["m"], table["repeat"], strict=True)) == cells
     assert (table["n_train"] + table["n_validation"] == table["m"]).all()
@@ -258,7 +256,7 @@ def test_only_missing_cells_are_trained(
 ) -> None:
     """Adding one m trains that one; a label-free rerun trains nothing and gives the same table."""
     learner, store = learners.load(kind), CellStore(tmp_path)
-    first = training.train_curve(curve(kind, [40, 80]), DATA, learner, store)
+    first = trained_curve(curve(kind, [40, 80]), DATA, learner, store)
     trained = []
     real = training.Ledger.finish
 
@@ -267,7 +265,7 @@ def test_only_missing_cells_are_trained(
         real(ledger, sample, *found)
 
     monkeypatch.setattr(training.Ledger, "finish", finish)
-    more = training.train_curve(curve(kind, [40, 80, 160]), DATA, learner, store)
+    more = trained_curve(curve(kind, [40, 80, 160]), DATA, learner, store)
     assert sorted(trained) == [(160, 0), (160, 1)]
     pd.testing.assert_frame_equal(more[:4], first)
 
@@ -275,10 +273,8 @@ def test_only_missing_cells_are_trained(
 def test_cells_depend_on_their_identity_alone(tmp_path) -> None:
     """A cell trained alone equals the same cell trained as part of a longer curve."""
     learner = learners.load("mlp")
-    alone = training.train_curve(curve("mlp", [80], 1), DATA, learner, CellStore(tmp_path / "a"))
-    among = training.train_curve(
-        curve("mlp", [40, 80], 2), DATA, learner, CellStore(tmp_path / "b")
-    )
+    alone = trained_curve(curve("mlp", [80], 1), DATA, learner, CellStore(tmp_path / "a"))
+    among = trained_curve(curve("mlp", [40, 80], 2), DATA, learner, CellStore(tmp_path / "b"))
     same = among[(among["m"] == 80) & (among["repeat"] == 0)].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone.drop(columns="seconds"), same.drop(columns="seconds"))
 

@@ -6,11 +6,12 @@ that is killed, or a disk that fills up, never leaves half a file under the fina
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -97,8 +98,23 @@ def write_csv(path: Path | str, frame: pd.DataFrame) -> None:
         frame.to_csv(file, index=False, lineterminator="\n")
 
 
+def write_rows(path: Path | str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a table row by row, as `write_csv` would; None is an empty place.
+
+    Whoever has but a few rows saves half a second of pandas.
+
+    Args:
+        path: The file.
+        rows: One or more, each with the same columns in the same order.
+    """
+    with replacing(path) as file:
+        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+
+
 def read_csv(path: Path | str) -> pd.DataFrame:
-    """Read a table written by `write_csv`.
+    """Read a table written by `write_csv` or `write_rows`.
 
     Raises:
         TakeoffError: The file is missing, empty or not a table.

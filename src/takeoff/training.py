@@ -41,8 +41,6 @@ from takeoff.scaling import Rows, Scaling, Target
 from takeoff.store import CellStore
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from takeoff.progress import Progress
 
 PREDICTED_AT_ONCE = 2**11  # rows, as numbers
@@ -111,7 +109,7 @@ def train_curve(
     learner: ModuleType,
     store: CellStore,
     progress: Progress | None = None,
-) -> pd.DataFrame:
+) -> list[dict[str, Any]]:
     """Train, or take from the store, every cell of one learning curve.
 
     Args:
@@ -128,8 +126,6 @@ def train_curve(
         TakeoffError: A cell can't be trained (a single class in its training rows), or the learner
             does not take what the data set has.
     """
-    import pandas as pd
-
     ledger = Ledger(settings, data, store, progress)
     missing = [key for key in _keys(settings) if key not in ledger.rows]
     samples = _samples(settings, data, missing)
@@ -144,8 +140,7 @@ def train_curve(
         f"{len(ledger.rows) - len(samples)} were stored",
         file=sys.stderr,
     )
-    table = pd.DataFrame([ledger.rows[m, r] for m, r in _keys(settings)])
-    return table.astype(dict.fromkeys(("test_se", *NAMES), float))
+    return [ledger.rows[key] for key in _keys(settings)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -72,7 +72,7 @@ def train_curve(chosen: argparse.Namespace) -> None:
     """Train one learning curve, cell by cell; finished cells come from the store."""
     from takeoff import learners
     from takeoff.datasets.base import Dataset
-    from takeoff.files import write_csv
+    from takeoff.files import write_rows
     from takeoff.progress import Progress, progress_file
     from takeoff.store import CellStore
     from takeoff.training import train_curve
@@ -84,9 +84,8 @@ def train_curve(chosen: argparse.Namespace) -> None:
     work = float(settings["repeats"] * sum(settings["m"]))
     cells = settings["repeats"] * len(settings["m"])
     with Progress(progress_file(chosen.out), label, cells, work) as progress:
-        write_csv(
-            chosen.out, train_curve(settings, data, learner, CellStore(chosen.cells), progress)
-        )
+        rows = train_curve(settings, data, learner, CellStore(chosen.cells), progress)
+        write_rows(chosen.out, rows)
 
 
 def fit_curves(chosen: argparse.Namespace) -> None:
