@@ -10,7 +10,13 @@ from scipy.optimize import check_grad
 from sklearn.linear_model import LogisticRegression
 
 from takeoff.errors import TakeoffError
-from takeoff.learners.logistic_regression import Metric, candidates, loss_and_gradient, minimise
+from takeoff.learners.logistic_regression import (
+    Metric,
+    candidates,
+    loss_and_gradient,
+    minimise,
+    rows_at_once,
+)
 from takeoff.training import Cell
 
 
@@ -106,15 +112,27 @@ def test_the_coordinates_lead_back() -> None:
     np.testing.assert_allclose(metric.weights(metric.point(weights)), weights, atol=1e-4)
 
 
-def test_blocks_of_rows_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the size of a block."""
+@pytest.mark.parametrize(
+    ("where", "size"), [("BLOCK_ROWS", 7), ("MULTIPLICATIONS", 16 * 13 * 3), ("SLIM", ())]
+)
+def test_blocks_and_parts_of_rows_add_up(
+    monkeypatch: pytest.MonkeyPatch, where: str, size: object
+) -> None:
+    """Whatever their size, and whatever is left over."""
     made = cell()
     weights = np.random.default_rng(1).normal(size=(3, 13)).astype(np.float32)
     whole = loss_and_gradient(made.x_train, made.y_train, 0.1, weights)
-    monkeypatch.setattr("takeoff.learners.logistic_regression.BLOCK_ROWS", 7)
+    monkeypatch.setattr(f"takeoff.learners.logistic_regression.{where}", size)
     parts = loss_and_gradient(made.x_train, made.y_train, 0.1, weights)
     assert parts[0] == pytest.approx(whole[0], rel=1e-6)
     np.testing.assert_allclose(parts[1], whole[1], atol=1e-6)
+
+
+def test_products_of_few_classes_are_small() -> None:
+    """Of a power of two of rows, so that parts fill a block; others are of whole blocks."""
+    assert [rows_at_once(784, classes) for classes in (1, 10, 13)] == [1024, 64, 1024]
+    assert rows_at_once(2, 3) == 1024
+    assert rows_at_once(10**6, 3) == 16
 
 
 def test_the_metric_saves_iterations() -> None:

@@ -32,6 +32,12 @@ MAX_ITERATIONS = 1000
 # the loss is then closer to the smallest one than scikit-learn's is with a tolerance of 1e-3.
 TOLERANCE = 5e-5
 BLOCK_ROWS = 1024  # that stay in the cache between the logits and the gradient
+# For 3 to 12 classes a product is so slim that OpenBLAS copies its rows for longer than it
+# multiplies them. Below a million multiplications it takes them as they lie, so blocks are
+# multiplied in parts: on 784 features that saves a fifth to a third of the time. For more classes
+# it would cost some.
+SLIM = range(3, 13)
+MULTIPLICATIONS = 2**19
 METRIC_ROWS = 4096  # at most, to estimate the curvature from
 # The curvature of a fitted model, as a share of that of a model that knows nothing: sure
 # predictions are flat. Between 1/6 and 1 it matters little.
@@ -170,7 +176,7 @@ def loss_and_gradient(
         error[labels, here] -= 1
         error *= count
         error = error[-len(weights) :]
-        gradient[:, :-1] += error @ part
+        gradient[:, :-1] += _summed(error, part)
         gradient[:, -1] += error.sum(axis=1)
     gradient /= len(x)
     steep = weights[:, :-1]
@@ -181,5 +187,34 @@ def loss_and_gradient(
 
 def _logits(x: Floats, weights: Weights) -> Floats:
     """Logits [C, n], class by class; of two classes, the first one's are zero."""
-    found = np.ascontiguousarray((x @ weights[:, :-1].T).T) + weights[:, -1:]
-    return np.vstack([np.zeros_like(found), found]) if len(weights) == 1 else found
+    steep = weights[:, :-1].T
+    rows = rows_at_once(x.shape[1], len(weights))
+    whole = len(x) - len(x) % rows
+    found = np.empty((len(x), len(weights)), dtype=np.float32)
+    np.matmul(_parts(x[:whole], rows), steep, out=_parts(found[:whole], rows))
+    np.matmul(x[whole:], steep, out=found[whole:])
+    logits = np.ascontiguousarray(found.T)
+    logits += weights[:, -1:]
+    return np.vstack([np.zeros_like(logits), logits]) if len(weights) == 1 else logits
+
+
+def _summed(error: Floats, x: Floats) -> Floats:
+    """error [k, n] times x [n, d]: [k, d]."""
+    rows = rows_at_once(x.shape[1], len(error))
+    whole = len(x) - len(x) % rows
+    parts = error[:, :whole].reshape(len(error), -1, rows).swapaxes(0, 1)
+    found: Floats = np.matmul(parts, _parts(x[:whole], rows)).sum(axis=0)
+    found += error[:, whole:] @ x[whole:]
+    return found
+
+
+def rows_at_once(d: int, classes: int) -> int:
+    """Rows of d features in one product with the weights of so many classes."""
+    if classes not in SLIM:
+        return BLOCK_ROWS
+    return int(min(max(2.0 ** round(math.log2(MULTIPLICATIONS / (d * classes))), 16), BLOCK_ROWS))
+
+
+def _parts(x: Floats, rows: int) -> Floats:
+    """[n, d] as [n / rows, rows, d]."""
+    return x.reshape(-1, rows, x.shape[1])
