@@ -83,6 +83,65 @@ def test_a_baseline_does_not_depend_on_networks() -> None:
     assert "takeoff.paper.report" not in closure("takeoff.learners.mlp")
 
 
+COMMANDS = """
+from kit.side import f
+import kit.late as late
+LIMIT: int = 3
+
+def first():
+    from kit import middle
+    return helper(middle.g())
+
+def helper(x):
+    return f(x) + LIMIT
+
+def second():
+    return late.h()
+"""
+
+
+class TestOfAFunction:
+    """A function with what it uses of its module."""
+
+    @pytest.fixture(autouse=True)
+    def commands(self, kit: Path) -> Path:
+        (kit / "commands.py").write_text(COMMANDS)
+        return kit / "commands.py"
+
+    def test_it_imports_what_it_uses(self, kit: Path) -> None:
+        """By itself and by its helpers, at the top of the file too."""
+        found = closure("kit.commands:first", root=kit)
+        assert found == {"kit.commands:first", "kit.middle", "kit.side", "kit.late"}
+        assert closure("kit.commands:second", root=kit) == {"kit.commands:second", "kit.late"}
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [("x) + LIMIT", "x) - LIMIT"), ("= 3", "= 4"), ("side import f", "middle import g as f")],
+    )
+    def test_an_edit_counts_where_it_is_used(
+        self, kit: Path, commands: Path, old: str, new: str
+    ) -> None:
+        """A helper, a constant and an import of the first are nothing to the second."""
+        names = ("kit.commands:first", "kit.commands:second")
+        first, second = (fingerprint(name, root=kit) for name in names)
+        commands.write_text(COMMANDS.replace(old, new))
+        assert fingerprint(names[0], root=kit) != first
+        assert fingerprint(names[1], root=kit) == second
+
+    def test_one_that_is_not_there_is_an_error(self, kit: Path) -> None:
+        """A renamed command must not have a fingerprint of nothing."""
+        with pytest.raises(ModuleNotFoundError, match="third"):
+            fingerprint("kit.commands:third", root=kit)
+
+
+@pytest.mark.parametrize("command", ["fit_curves", "check_claims", "weigh_options", "plot_figures"])
+def test_a_command_does_not_depend_on_the_paper(command: str) -> None:
+    """A reworded sentence is written, and nothing is fitted or drawn again."""
+    found = closure(f"takeoff.commands.rules:{command}")
+    assert not found & {"takeoff.paper.report", "takeoff.paper.prose", "takeoff.commands.rules"}
+    assert len(found) > 5
+
+
 def test_a_module_that_is_not_there_is_an_error(kit: Path) -> None:
     """No fingerprint of nothing."""
     with pytest.raises(ModuleNotFoundError):

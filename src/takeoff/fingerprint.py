@@ -2,8 +2,9 @@
 
 Snakemake sees neither an edit in an imported module (its results go stale silently) nor that an
 edit was only a comment (it would train everything again). So each rule carries, as a parameter,
-a hash over the syntax trees of the module that it runs and of all modules of this package which
-that module imports, directly or not.
+a hash over the syntax trees of the code that it runs and of all modules of this package which that
+imports, directly or not. The code is a module, or one function of a module with what it uses of
+that module: a command does not depend on the other commands in its file.
 """
 
 from __future__ import annotations
@@ -20,24 +21,25 @@ ROOT = Path(__file__).parent
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def fingerprint(*modules: str, root: Path = ROOT) -> str:
-    """A hash of the modules' code and of all they import from the same package.
+def fingerprint(*names: str, root: Path = ROOT) -> str:
+    """A hash of some code and of all it imports from the same package.
 
     Args:
-        modules: Dotted names, such as "takeoff.statistics.fits".
+        names: Of modules, such as "takeoff.statistics.fits", or of functions in them, such as
+            "takeoff.commands.rules:fit_curves".
         root: Folder of the package; the package's name is the folder's.
 
     Raises:
-        ModuleNotFoundError: A module is not part of the package.
+        ModuleNotFoundError: A module is not part of the package, or has no such function.
     """
-    parts = [f"{name}:{_code(name, root).tree}" for name in sorted(closure(*modules, root=root))]
+    parts = [f"{name}:{_code(name, root).tree}" for name in sorted(closure(*names, root=root))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def closure(*modules: str, root: Path = ROOT) -> set[str]:
-    """The modules and all modules of the package that they import, directly or not."""
+def closure(*names: str, root: Path = ROOT) -> set[str]:
+    """The code of these names and all modules of the package that it imports, directly or not."""
     found: set[str] = set()
-    waiting = list(modules)
+    waiting = list(names)
     while waiting:
         name = waiting.pop()
         if name not in found:
@@ -54,7 +56,7 @@ def versions(*packages: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Code:
-    """What a file says.
+    """What a file, or a part of it, says.
 
     Attributes:
         tree: Its syntax tree as text, without docstrings.
@@ -66,11 +68,12 @@ class _Code:
     imported: tuple[str, ...]
 
 
-def _code(module: str, root: Path) -> _Code:
+def _code(name: str, root: Path) -> _Code:
+    module, _, function = name.partition(":")
     path = _file(module, root)
     if path is None:
         raise ModuleNotFoundError(f"no module '{module}' below {root}", name=module)
-    return _read(path, path.stat().st_mtime_ns)
+    return _read(path, path.stat().st_mtime_ns, function)
 
 
 def _file(name: str, root: Path) -> Path | None:
@@ -87,12 +90,49 @@ def _file(name: str, root: Path) -> Path | None:
 
 
 @cache  # a workflow asks for dozens of fingerprints, and each of them for much the same files
-def _read(path: Path, modified: int) -> _Code:
+def _read(path: Path, modified: int, function: str) -> _Code:
+    tree = _parse(path, modified)
+    if function:
+        tree = ast.Module(_used_by(function, tree), [])
+        if not tree.body:
+            raise ModuleNotFoundError(f"no function '{function}' in {path}", name=function)
+    return _Code(ast.dump(tree), tuple(_imports(tree)))
+
+
+@cache
+def _parse(path: Path, modified: int) -> ast.Module:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, Documented):
             _drop_docstring(node)
-    return _Code(ast.dump(tree), tuple(_imports(tree)))
+    return tree
+
+
+def _used_by(function: str, tree: ast.Module) -> list[ast.stmt]:
+    """The statements of a module that a function of it needs, itself included, in their order."""
+    bound = {name: statement for statement in tree.body for name in _bound_by(statement)}
+    found: list[ast.stmt] = []
+    waiting = [function]
+    while waiting:
+        statement = bound.get(waiting.pop())
+        if statement is not None and statement not in found:
+            found.append(statement)
+            waiting += [node.id for node in ast.walk(statement) if isinstance(node, ast.Name)]
+    return sorted(found, key=lambda statement: statement.lineno)
+
+
+def _bound_by(statement: ast.stmt) -> Iterator[str]:
+    """The names that a statement of a module gives a meaning to."""
+    if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        yield statement.name
+    elif isinstance(statement, ast.Import | ast.ImportFrom):
+        yield from (alias.asname or alias.name.partition(".")[0] for alias in statement.names)
+    elif isinstance(statement, ast.Assign | ast.AnnAssign):
+        yield from (
+            node.id
+            for node in ast.walk(statement)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        )
 
 
 def _drop_docstring(node: Documented) -> None:

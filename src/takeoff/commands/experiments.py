@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from takeoff.commands import Commands
-from takeoff.commands.rules import read_sheets
+from takeoff.datasets.sheets import read_sheets
 
 
 def add(commands: Commands) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from takeoff.commands import Commands
+from takeoff.datasets.sheets import read_sheets
 from takeoff.places import download_folder, own_files
 
 
@@ -230,10 +230,3 @@ def render_report(chosen: argparse.Namespace) -> None:
     where = origins.Where(folder, chosen.settings["configs"], commit, changed)
     out = folder / "report"
     paper.render(results, folder / "figures", chosen.reports, out, chosen.workflow, where)
-
-
-def read_sheets(results: Path, names: Sequence[str]) -> dict[str, Any]:
-    """The sheets of the data sets, by name."""
-    from takeoff.files import read_json
-
-    return {name: read_json(results / f"data/{name}.json") for name in names}
