@@ -136,6 +136,13 @@ def test_a_line_of_network_code_retrains_networks_only(study: Path) -> None:
     assert would_run(study) == {}, "taken back, nothing is stale"
 
 
+def test_a_line_of_a_command_runs_that_command_again(study: Path) -> None:
+    """Not the others in its file, except for the paper, which shows what it drew."""
+    code = study / "src/takeoff/commands/rules.py"
+    with edited(code, 'margin = claims["margin"]', 'margin = 2 * claims["margin"]'):
+        assert would_run(study) == {"plot_figures": 1, "render_report": 1}
+
+
 def test_a_line_of_shared_training_code_retrains_every_curve(study: Path) -> None:
     """What all learners share reaches all thirty-four curves; the data sets stay."""
     with edited(study / "src/takeoff/training.py", ">> 1\n", ">> 2\n"):
