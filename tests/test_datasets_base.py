@@ -149,6 +149,13 @@ def test_features_are_the_levels_of_the_bytes() -> None:
     assert features == pytest.approx(np.array([[0.0, 1.0, 0.2]]))
 
 
+def test_features_are_looked_up_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last portion may be shorter."""
+    monkeypatch.setattr("takeoff.datasets.base.LOOKED_UP_AT_ONCE", 3)
+    data, stored = make(), np.random.default_rng(0).integers(0, 256, (7, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(data.features(stored), data.levels[stored])
+
+
 def test_the_floors_come_from_the_posterior() -> None:
     """The error is the mean of 1 - max p, the log-loss the mean entropy; 0 log 0 is 0."""
     data = make()

@@ -72,6 +72,18 @@ def test_numbers_are_those_of_scikit_learn(weighted: bool) -> None:
         np.testing.assert_allclose(found.validation, expected, atol=0.02 * sd)
 
 
+@pytest.mark.parametrize("n_classes", [0, 2, 3])
+def test_validation_rows_are_predicted_as_any_others(n_classes: int) -> None:
+    """Their kernel is shared by the grid, that of others is made for each machine's vectors."""
+    made = cell(n_classes or 2)
+    if n_classes == 0:
+        y = np.sin(made.x_train[:, 0])
+        made = dataclasses.replace(made, y_train=y, y_validation=y, n_classes=0)
+    for found in candidates(made, {"grid": {"C": [0.1, 10.0]}}, {}):
+        others = found.predict(made.x_validation)
+        np.testing.assert_allclose(found.validation, others, atol=1e-5)
+
+
 def test_rows_may_count_differently() -> None:
     """As in scikit-learn, in the fit and in the temperature."""
     made = cell(3)

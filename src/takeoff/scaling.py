@@ -25,7 +25,7 @@ import numpy.typing as npt
 from takeoff.datasets.base import NUMERIC, Dataset, Floats, Stored
 from takeoff.metrics import Doubles
 
-ROWS_AT_ONCE = 2**14  # read as floating-point numbers at a time
+ROWS_AT_ONCE = 2**10  # read as floating-point numbers at a time: they stay in the cache
 NUMBERS_AT_ONCE = 2**24  # of the training rows, held to take quartiles
 CLIP = 3.0  # no clipped feature gets farther from 0 than this
 FARTHEST = 1e9  # a scaled value beyond it is clipped to 3 in any case

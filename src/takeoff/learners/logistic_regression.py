@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -75,7 +75,7 @@ class Metric:
     def weights(self, v: npt.NDArray[np.float64]) -> Weights:
         """Weights [k, d + 1] of a point [k (d + 1)] in these coordinates."""
         point = v.reshape(-1, len(self.factor) + 1).astype(np.float32)
-        steep = solve_triangular(self.factor, point[:, :-1].T, trans="T", lower=True).T
+        steep = self._solved(point[:, :-1], trans="T")
         return np.hstack([steep, point[:, -1:] / np.float32(math.sqrt(self.curvature))])
 
     def point(self, weights: Weights) -> npt.NDArray[np.float64]:
@@ -86,9 +86,17 @@ class Metric:
 
     def gradient(self, gradient: Weights) -> npt.NDArray[np.float64]:
         """A gradient in weights [k, d + 1] as one in these coordinates [k (d + 1)]."""
-        steep = solve_triangular(self.factor, gradient[:, :-1].T, lower=True).T
+        steep = self._solved(gradient[:, :-1], trans="N")
         last = gradient[:, -1:] / math.sqrt(self.curvature)
         return np.hstack([steep, last]).astype(np.float64).ravel()
+
+    def _solved(self, rows: Weights, trans: Literal["N", "T"]) -> Weights:
+        """L (or L') times what comes out, [k, d], are the rows [k, d]."""
+        # The factor is finite: it would be searched through each time.
+        found: Weights = solve_triangular(
+            self.factor, rows.T, trans, lower=True, check_finite=False
+        ).T
+        return found
 
 
 def candidates(cell: Cell, fit: dict[str, Any], training: dict[str, Any]) -> Iterator[Candidate]:
@@ -164,6 +172,7 @@ def loss_and_gradient(
     total, gradient = 0.0, np.zeros_like(weights)
     for start in range(0, len(x), BLOCK_ROWS):
         part, labels = x[start : start + BLOCK_ROWS], y[start : start + BLOCK_ROWS]
+        part.max()  # read in order, rows reach the cache at twice the pace that a product asks for
         count = counts[start : start + BLOCK_ROWS]
         here = np.arange(len(labels))
         logits = _logits(part, weights)

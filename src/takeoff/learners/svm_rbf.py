@@ -1,10 +1,11 @@
 """Support vector machine with a radial basis function kernel (Cortes and Vapnik, 1995).
 
-The kernel matrix of the training rows is computed once, and shared by all settings of the grid and
-by all pairs of classes. The kernel's width is fixed by the data: gamma = 1 / (d var(x)), which
-scikit-learn calls "scale". New rows meet the support vectors alone, as matrix products in single
-precision. The machine gives scores, not probabilities: a temperature fitted on the validation rows
-turns them into probabilities (Guo et al., 2017) and leaves the decision as it is.
+The kernel matrix of the training rows, and the one between them and the validation rows, are
+computed once, and shared by all settings of the grid and by all pairs of classes. The kernel's
+width is fixed by the data: gamma = 1 / (d var(x)), which scikit-learn calls "scale". Test rows meet
+the support vectors alone, as matrix products in single precision. The machine gives scores, not
+probabilities: a temperature fitted on the validation rows turns them into probabilities (Guo et
+al., 2017) and leaves the decision as it is.
 
 Numbers are fitted by the machine for regression (Drucker et al., 1997) on the same kernel, on the
 scale of the training labels: what is off by less than a tenth of their standard deviation costs
@@ -40,54 +41,73 @@ class Machine:
     Attributes:
         vectors: Support vectors, float32 [s, d].
         coefficients: Of each vector in each pair of classes, float32 [s, p].
-        intercepts: [p].
-        n_classes: C; p = C (C - 1) / 2. In regression 0, and p = 1.
+        intercepts: [p]; of C classes C (C - 1) / 2, in regression one.
         gamma: Of the kernel exp(-gamma |a - b|^2).
     """
 
     vectors: Floats
     coefficients: Floats
     intercepts: Doubles
-    n_classes: int
     gamma: float
 
     def decisions(self, x: Floats) -> Doubles:
         """Between the classes of each pair, or the fitted number: [k, p], of rows [k, d]."""
         parts = [
-            rbf_kernel(x[start : start + BLOCK_ROWS], self.vectors, self.gamma) @ self.coefficients
+            self.decided(rbf_kernel(x[start : start + BLOCK_ROWS], self.vectors, self.gamma))
             for start in range(0, len(x), BLOCK_ROWS)
         ]
-        found: Doubles = np.concatenate(parts) + self.intercepts
+        return np.concatenate(parts)
+
+    def decided(self, kernel: Floats) -> Doubles:
+        """The same, [k, p], from the kernel of the rows with the vectors, [k, s]."""
+        found: Doubles = kernel @ self.coefficients + self.intercepts
         return found
 
-    def scores(self, x: Floats) -> Doubles:
-        """A score for each class, [k, C], of rows [k, d]: the highest one is the decision."""
-        return class_scores(self.decisions(x), self.n_classes)
+
+@dataclass(frozen=True, eq=False)
+class Kernels:
+    """What all settings of the grid share.
+
+    Attributes:
+        gamma: Of the kernel.
+        train: Of the training rows with each other, [n, n].
+        held_out: Of the validation rows with them, float32 [v, n].
+    """
+
+    gamma: float
+    train: Doubles
+    held_out: Floats
+
+    @classmethod
+    def of(cls, cell: Cell) -> Kernels:
+        """Those of a cell."""
+        # Without any spread, every kernel value is 1 whatever the width.
+        spread = float(cell.x_train.var()) or 1.0
+        gamma = 1.0 / (cell.x_train.shape[1] * spread)
+        held_out = rbf_kernel(cell.x_validation, cell.x_train, gamma)
+        return cls(gamma, training_kernel(cell.x_train, gamma), held_out)
 
 
 def candidates(cell: Cell, fit: dict[str, Any], training: dict[str, Any]) -> Iterator[Candidate]:
-    """Fit every C on the shared kernel matrix."""
-    # Without any spread, every kernel value is 1 whatever the width.
-    spread = float(cell.x_train.var()) or 1.0
-    gamma = 1.0 / (cell.x_train.shape[1] * spread)
-    kernel = training_kernel(cell.x_train, gamma)
+    """Fit every C on the shared kernels."""
+    kernels = Kernels.of(cell)
     fitted = fit_numbers if cell.is_regression else fit_classes
     for strength in sorted(fit["grid"]["C"]):
-        yield fitted(cell, kernel, gamma, strength)
+        yield fitted(cell, kernels, strength)
 
 
-def fit_classes(cell: Cell, kernel: Doubles, gamma: float, strength: float) -> Candidate:
-    """The machine that tells classes apart, given the kernel of the training rows [n, n]."""
-    model = SVC(C=strength, **_how(kernel))
-    model.fit(kernel, cell.y_train, cell.weights_train)
+def fit_classes(cell: Cell, kernels: Kernels, strength: float) -> Candidate:
+    """The machine that tells classes apart."""
+    model = SVC(C=strength, **_how(kernels))
+    model.fit(kernels.train, cell.y_train, cell.weights_train)
     machine = Machine(
         vectors=cell.x_train[model.support_],
         coefficients=pair_coefficients(model.dual_coef_, model.n_support_),
         intercepts=model.intercept_,
-        n_classes=len(model.classes_),
-        gamma=gamma,
+        gamma=kernels.gamma,
     )
-    scores = machine.scores(cell.x_validation)
+    held_out = machine.decided(kernels.held_out[:, model.support_])
+    scores = class_scores(held_out, len(model.classes_))
     positions = _positions(model, cell.y_validation)
     temperature = fit_temperature(scores, positions, cell.weights_validation)
 
@@ -95,44 +115,47 @@ def fit_classes(cell: Cell, kernel: Doubles, gamma: float, strength: float) -> C
         found = softmax(scores / temperature, axis=1)
         return spread_classes(found, model.classes_, cell.n_classes)
 
+    def predict(x: Floats) -> Probabilities:
+        return probabilities(class_scores(machine.decisions(x), len(model.classes_)))
+
     return Candidate(
         settings={"C": strength},
         validation=probabilities(scores),
-        predict=lambda x: probabilities(machine.scores(x)),
+        predict=predict,
         n_params=machine.vectors.size + model.dual_coef_.size,
         steps=int(model.n_iter_.sum()),
     )
 
 
-def fit_numbers(cell: Cell, kernel: Doubles, gamma: float, strength: float) -> Candidate:
-    """The machine for regression, given the kernel of the training rows [n, n]."""
+def fit_numbers(cell: Cell, kernels: Kernels, strength: float) -> Candidate:
+    """The machine for regression."""
     target = Target.of(cell.y_train, cell.weights_train)
-    model = SVR(C=strength, epsilon=EPSILON, **_how(kernel))
-    model.fit(kernel, target.standard(cell.y_train), cell.weights_train)
+    model = SVR(C=strength, epsilon=EPSILON, **_how(kernels))
+    model.fit(kernels.train, target.standard(cell.y_train), cell.weights_train)
     machine = Machine(
         vectors=cell.x_train[model.support_],
         coefficients=model.dual_coef_.T.astype(np.float32),
         intercepts=model.intercept_,
-        n_classes=0,
-        gamma=gamma,
+        gamma=kernels.gamma,
     )
 
-    def predict(x: Floats) -> Predictions:
-        return target.back(machine.decisions(x)[:, 0])
+    def numbers(decisions: Doubles) -> Predictions:
+        return target.back(decisions[:, 0])
 
     return Candidate(
         settings={"C": strength},
-        validation=predict(cell.x_validation),
-        predict=predict,
+        validation=numbers(machine.decided(kernels.held_out[:, model.support_])),
+        predict=lambda x: numbers(machine.decisions(x)),
         n_params=machine.vectors.size + model.dual_coef_.size,
         steps=int(np.sum(model.n_iter_)),
     )
 
 
-def _how(kernel: Doubles) -> dict[str, Any]:
+def _how(kernels: Kernels) -> dict[str, Any]:
     """What both machines are told."""
+    cache = _megabytes(len(kernels.train))
     # With the whole kernel at hand, leaving rows out for a while costs more than it saves.
-    return {"kernel": "precomputed", "shrinking": False, "cache_size": _megabytes(len(kernel))}
+    return {"kernel": "precomputed", "shrinking": False, "cache_size": cache}
 
 
 def rbf_kernel(a: Floats, b: Floats, gamma: float) -> Floats:

@@ -128,14 +128,14 @@ def _ridge(task: Task) -> dict[str, float]:
 
 def _svm_rbf(task: Task) -> dict[str, float]:
     n, d = task.n_train, task.n_features
-    judged = task.n_test + task.settings * task.n_validation
+    decided = task.n_test + task.settings * task.n_validation
     pairs = max(1, task.n_outputs * (task.n_outputs - 1) // 2)
     return {
         "numbers": _numbers(task),
         "kernel": float(n) ** 2 * d / 2,
         "solver": float(task.settings) * n**2,
-        "judged": float(judged) * n * d,
-        "pairs": float(judged) * n * pairs,
+        "judged": float(task.n_test + task.n_validation) * n * d,
+        "pairs": float(decided) * n * pairs,
     }
 
 

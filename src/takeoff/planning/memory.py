@@ -36,8 +36,8 @@ def training(task: Task, width: Width) -> float:
 def _own(task: Task) -> float:
     """What the learner adds."""
     n, d = float(task.n_train), float(task.n_features)
-    if task.kind == "svm_rbf":  # the kernel, and libsvm's copy in single precision
-        return (DOUBLE + FLOAT) * n * n
+    if task.kind == "svm_rbf":  # the kernels, and libsvm's copy in single precision
+        return (DOUBLE + FLOAT) * n * n + FLOAT * n * task.n_validation
     if task.kind == "gradient_boosting":  # columns in another order, and their bins
         return (FLOAT + 1) * n * d
     if task.kind == NETWORK:
