@@ -286,7 +286,7 @@ def test_crate_of_a_report_without_a_workflow_describes_no_run(tmp_path: Path) -
 
 
 def test_settings_tell_nothing_of_a_table_but_its_sizes(tmp_path: Path) -> None:
-    """No column's name, no value of the label, no file; other data sets are as in the config."""
+    """No column's name, no value of the label, no folder; other data sets are as in the config."""
     some = bundles.results()
     own = {**some.study["datasets"]["spam"], "path": "customers.csv", "label": "secret",
            "columns": {"secret": "text"}, "classes": {"secret": "yes"}}  # fmt: skip
@@ -295,9 +295,12 @@ def test_settings_tell_nothing_of_a_table_but_its_sizes(tmp_path: Path) -> None:
     folder = bundles.render(replace(some, study=study), tmp_path)
     settings = read_json(folder / "workflow/settings.json")
     assert list(settings["datasets"]) == ["fashion_mnist", "spam"]
-    assert settings["datasets"]["fashion_mnist"] == some.study["datasets"]["fashion_mnist"]
+    public = some.study["datasets"]["fashion_mnist"]
+    assert settings["datasets"]["fashion_mnist"].items() <= public.items()
+    assert settings["datasets"]["fashion_mnist"]["m"] == public["m"]
     assert settings["datasets"]["spam"]["pool"] == own["pool"]
     assert settings["runs"] == {"table": "curves.csv"}
+    assert settings == read_json(folder / "report.json")["config"]
     for path in folder.rglob("*"):
         assert path.is_dir() or b"secret" not in path.read_bytes(), path
 

@@ -436,15 +436,6 @@ def test_the_record_tells_what_comparing_needs() -> None:
     assert found["versions"] == {"numpy": "2.4.6", "torch": "2.13.0"}
 
 
-def test_how_a_table_of_ones_own_is_read_stays_closed() -> None:
-    """Names of columns and classes are a hash in the report."""
-    own = {"m": [10], "repeats": 3, "pool": 20, "test": 20, "path": "mine.csv", "label": "SECRET",
-           "classes": ["SECRET"], "task": "classification"}  # fmt: skip
-    shown = paper._settings(own)
-    assert "SECRET" not in json.dumps(shown) and shown["path"] == "mine.csv"
-    assert shown["reading"] != paper._settings(own | {"label": "other"})["reading"]
-
-
 def test_studies_that_share_little_are_compared_in_what_they_share() -> None:
     """And it is said what they don't."""
     mixed = synthetic_study.mixed(learners=["svm_rbf", "mlp_small", "mlp_large"])

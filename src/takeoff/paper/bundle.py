@@ -24,13 +24,13 @@ from takeoff.experiments import FIGURES
 from takeoff.paper import crate, markdown
 from takeoff.paper.facts import Results
 from takeoff.paper.prose import DELIMITERS
+from takeoff.paper.published import published
 
 SITES = {"sphinx": "index.md", "mkdocs": "mkdocs.md"}
 MAIN_FIGURES = ("learning_curves", "forecasts", "last_doublings", "differences", "gains")
 LABEL = "takeoff"
 GROUNDS = ("#3d4550", "#0b4f94")  # of the badge's halves; white text has enough contrast on both
 MANIFEST = "MANIFEST.sha256"
-PUBLIC = ("m", "repeats", "pool", "test", "task", "metric", "unit")
 
 
 def companions(
@@ -57,7 +57,7 @@ def companions(
     }
     if workflow is not None:
         found[crate.WORKFLOW] = _read(workflow)
-        found[crate.SETTINGS] = _json(_settings(results))
+        found[crate.SETTINGS] = _json(published(results.study))
     abstract = _abstract(page)
     text = "" if abstract is None else markdown.plain(abstract)
     found[crate.METADATA] = _json(crate.metadata(results, text, {**files, **found}, MANIFEST))
@@ -68,23 +68,6 @@ def manifest(files: Mapping[str, bytes]) -> bytes:
     """SHA-256 and path of every file, as `sha256sum -c` reads them."""
     lines = (f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
     return "".join(lines).encode()
-
-
-def _settings(results: Results) -> dict[str, Any]:
-    """The settings of what the study uses.
-
-    Of a table of one's own, names of columns and values of labels are left out, and of a file the
-    folder that it lies in: they may be nobody else's business.
-    """
-    study = dict(results.study)
-    for kind, names in (("datasets", results.datasets), ("learners", results.learners)):
-        study[kind] = {name: study[kind][name] for name in names}
-    for name, settings in study["datasets"].items():
-        if settings.get("path"):
-            study["datasets"][name] = {key: settings[key] for key in PUBLIC if key in settings}
-    if study.get("runs"):
-        study["runs"] = {**study["runs"], "table": Path(study["runs"]["table"]).name}
-    return study
 
 
 def on_white(svg: str) -> bytes:

@@ -6,7 +6,6 @@ shows them.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -20,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import takeoff
 from takeoff import wording
 from takeoff.errors import TakeoffError
-from takeoff.files import canonical_json
 from takeoff.paper import bundle, facts, origins, prose, tools, typeset, views
 from takeoff.paper.facts import Facts, Results
 from takeoff.paper.looks import looks
+from takeoff.paper.published import published
 from takeoff.statistics import options as option_tables
 
 if TYPE_CHECKING:
@@ -36,7 +35,6 @@ TABLES = (
 TYPST_FILES = ("style.typ", "references.bib")
 SCHEMA = 1  # of report.json; a number up where `takeoff compare` could no longer read it
 OF_THE_SHEET = ("title", "digest", "metric", "unit", "n_pool", "n_test", "floor", "generated")
-OPEN = {"m", "repeats", "pool", "test", "path", "test_path", "task", "metric", "unit"}
 NOWHERE = origins.Where()
 
 
@@ -105,7 +103,7 @@ def report_record(results: Results, numbers: Facts) -> dict[str, Any]:
         "title": results.study["title"],
         "version": takeoff.__version__,
         "versions": facts.versions(results.runs),
-        "config": _config(results.study),
+        "config": published(results.study),
         "code": {part: dict(prints) for part, prints in results.code.items()},
         "data": {name: _data(results, name) for name in results.datasets},
         "facts": numbers.records(),
@@ -114,27 +112,6 @@ def report_record(results: Results, numbers: Facts) -> dict[str, Any]:
         "experiments": {name: dict(found.decided) for name, found in results.experiments.items()},
         "tables": {name: _records(table) for name, table in _tables(results).items()},
     }
-
-
-def _config(study: Mapping[str, Any]) -> dict[str, Any]:
-    """The study's config, without the definitions that it doesn't use."""
-    use, runs = study["use"], study.get("runs")
-    return dict(study) | {
-        "runs": {**runs, "table": Path(runs["table"]).name} if runs else None,
-        "datasets": {name: _settings(study["datasets"][name]) for name in use["datasets"]},
-        "learners": {name: study["learners"][name] for name in use["learners"]},
-    }
-
-
-def _settings(dataset: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of a data set. How a table of one's own is read may tell what is in it: a hash is
-    enough to see that it has changed.
-    """
-    if dataset.get("path") is None:
-        return {key: value for key, value in dataset.items() if key in OPEN and value is not None}
-    kept, closed = ({k: v for k, v in dataset.items() if (k in OPEN) is is_open}
-                    for is_open in (True, False))  # fmt: skip
-    return kept | {"reading": hashlib.sha256(canonical_json(closed).encode()).hexdigest()[:16]}
 
 
 def _data(results: Results, name: str) -> dict[str, Any]:
