@@ -92,9 +92,10 @@ class Metric:
 
     def _solved(self, rows: Weights, trans: Literal["N", "T"]) -> Weights:
         """L (or L') times what comes out, [k, d], are the rows [k, d]."""
-        # The factor is finite: it would be searched through each time.
+        right = np.asarray_chkfinite(rows.T)
+        # Left to itself it would search the factor as well, each time, which has been searched.
         found: Weights = solve_triangular(
-            self.factor, rows.T, trans, lower=True, check_finite=False
+            self.factor, right, trans, lower=True, check_finite=False
         ).T
         return found
 
